@@ -1,0 +1,102 @@
+"""The storage backend interface of the RFC: one object store, addressed by key."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal, Protocol, Self
+
+from storage.types import ByteRange, ObjectHead, StorageKey
+
+HttpMethod = Literal["GET", "HEAD", "PUT"]
+
+
+class ReadStream(Protocol):
+    """Bytes of one object; whoever opened it closes it."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+class AppStorageBackend(ABC):
+    """Immich-managed objects in one store (RFC, `IAppStorageBackend`).
+
+    Writes are whole or nothing: until a write has returned, readers see the former object or
+    none. Missing keys raise ObjectNotFound; a refused action raises StorageDenied and a store
+    that does not answer StorageUnavailable, from every method: neither is ever "absent".
+    """
+
+    @abstractmethod
+    def exists(self, key: StorageKey) -> bool: ...
+
+    @abstractmethod
+    def head(self, key: StorageKey) -> ObjectHead: ...
+
+    @abstractmethod
+    def read_stream(self, key: StorageKey, byte_range: ByteRange | None = None) -> ReadStream:
+        """The bytes of the range (all by default); the caller closes the stream."""
+
+    @abstractmethod
+    def write_stream(self, key: StorageKey, *, content_type: str | None = None) -> AbstractContextManager[BinaryIO]:
+        """A writable file whose bytes become the object when the block ends without an error."""
+
+    @abstractmethod
+    def put_object(
+        self,
+        key: StorageKey,
+        data: bytes,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None: ...
+
+    @abstractmethod
+    def upload_file(
+        self,
+        path: Path,
+        key: StorageKey,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store a local file: a rename where the file system allows it, multipart on S3.
+
+        The file may be gone afterwards; whoever made it removes what is left.
+        """
+
+    @abstractmethod
+    def copy_object(self, source: StorageKey, target: StorageKey) -> None: ...
+
+    @abstractmethod
+    def move_object(self, source: StorageKey, target: StorageKey) -> None: ...
+
+    @abstractmethod
+    def delete_object(self, key: StorageKey) -> None:
+        """Remove the object; removing what is not there is no error."""
+
+    @abstractmethod
+    def ensure_prefix(self, prefix: StorageKey) -> None:
+        """Make the folder (local); nothing on S3."""
+
+    @abstractmethod
+    def list_keys(self, prefix: StorageKey | None = None) -> Iterator[tuple[StorageKey, ObjectHead]]:
+        """Every object below the folder `prefix` (`thumbs/a` does not list `thumbs/ab`), by key."""
+
+    @abstractmethod
+    def local_path(self, key: StorageKey) -> Path | None:
+        """The file that holds the object, or None where it must be staged."""
+
+    @abstractmethod
+    def presign(
+        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **response_headers: str
+    ) -> str | None:
+        """A signed URL for the public endpoint, valid `expires_in` seconds; None where there is none.
+
+        Signed locally, without a call to the store. `response_headers` are `content_type`,
+        `content_disposition`, `cache_control`.
+        """

@@ -1,0 +1,53 @@
+"""The small values that every storage backend speaks in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from errors import InvalidKey
+
+
+class StorageKey(str):
+    """A relative object key such as `upload/<user>/ab/cd/<uuid>.jpg`, valid by construction.
+
+    Segments are never empty, `.` or `..`, and hold neither a backslash nor a control
+    character, so a traversal cannot be expressed. At most 1024 bytes of UTF-8 (S3's limit).
+
+    Raises InvalidKey.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        if not text or any(part in ("", ".", "..") for part in text.split("/")):
+            raise InvalidKey(f"Not a storage key: {text!r}")
+        if any(ord(char) < 0x20 or ord(char) == 0x7F or char == "\\" for char in text):
+            raise InvalidKey(f"Not a storage key: {text!r}")
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise InvalidKey(f"Not a storage key: {text!r}") from None
+        if size > 1024:
+            raise InvalidKey(f"Storage key too long: {size} bytes")
+        return super().__new__(cls, text)
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """Bytes `start` up to but not including `stop`; `stop` None means to the end."""
+
+    start: int
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or (self.stop is not None and self.stop <= self.start):
+            raise ValueError(f"Not a byte range: {self.start}-{self.stop}")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHead:
+    """What a store knows of an object without reading it; `size` in bytes, `etag` opaque."""
+
+    size: int
+    last_modified: datetime
+    etag: str
