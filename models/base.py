@@ -1,0 +1,130 @@
+"""The database: declarative base, column types and one engine per process."""
+
+import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import JSON, DateTime, Engine, Enum, MetaData, Text, Uuid, create_engine, event
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+# Names for every constraint, so that a migration can drop what it made on either database.
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Enumerations are stored as the text that clients see, without a type of their own in PostgreSQL.
+_EnumText = Enum(enum.Enum, native_enum=False, length=32, values_callable=lambda kind: [one.value for one in kind])
+TextList = ARRAY(Text).with_variant(JSON(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite forgets the zone, so it is put on again when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a time zone does not go into the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, to the millisecond that clients see."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=_NAMING)
+    type_annotation_map = {datetime: UtcDateTime, UUID: Uuid, str: Text, enum.Enum: _EnumText}
+
+
+class Identified:
+    """Immich's identity column: a random UUID made here, so that paths can name it before the row exists."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+
+
+class Timestamped:
+    """Immich's createdAt and updatedAt."""
+
+    created_at: Mapped[datetime] = mapped_column("createdAt", default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column("updatedAt", default=utc_now, onupdate=utc_now)
+
+
+class Database:
+    """One engine per process: `read()` for questions, `write()` for one transaction.
+
+    Flask-Migrate asks for `metadata` and `get_engine`.
+    """
+
+    metadata = Base.metadata
+
+    def __init__(self, url: URL) -> None:
+        self.engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+
+    def get_engine(self, bind_key: str | None = None) -> Engine:
+        return self.engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; what it changes is not kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one transaction: committed when the block ends, rolled back on an error.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a transaction that read
+        first and wrote later would fail instead of waiting.
+        """
+        with Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"writes": True})
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=64)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: object) -> None:
+        # SQLAlchemy begins the transaction itself below; the driver must not do it later.
+        connection.isolation_level = None
+        connection.executescript(
+            "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+            "PRAGMA foreign_keys = ON;"
+        )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
