@@ -64,6 +64,12 @@ class StorageDenied(StorageError):
     status = 503
 
 
+class MountCheckFailed(StorageError):
+    """A media location cannot be used as it is; the message is one sentence for its owner."""
+
+    status = 503
+
+
 class MediaError(AppError):
     """A file could not be read as media."""
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self
@@ -29,6 +30,7 @@ class AppStorageBackend(ABC):
     Writes are whole or nothing: until a write has returned, readers see the former object or
     none. Missing keys raise ObjectNotFound; a refused action raises StorageDenied and a store
     that does not answer StorageUnavailable, from every method: neither is ever "absent".
+    `metadata` is ASCII text; the local file system keeps neither it nor the content type.
     """
 
     @abstractmethod
@@ -39,7 +41,11 @@ class AppStorageBackend(ABC):
 
     @abstractmethod
     def read_stream(self, key: StorageKey, byte_range: ByteRange | None = None) -> ReadStream:
-        """The bytes of the range (all by default); the caller closes the stream."""
+        """The bytes of the range (all by default); the caller closes the stream.
+
+        A range is cut at the object's end, so one that starts there or later gives no bytes.
+        Reading raises StorageUnavailable where the bytes break off before the range ends.
+        """
 
     @abstractmethod
     def write_stream(self, key: StorageKey, *, content_type: str | None = None) -> AbstractContextManager[BinaryIO]:
@@ -70,10 +76,12 @@ class AppStorageBackend(ABC):
         """
 
     @abstractmethod
-    def copy_object(self, source: StorageKey, target: StorageKey) -> None: ...
+    def copy_object(self, source: StorageKey, target: StorageKey) -> None:
+        """Copy inside the store, at any size; the bytes do not pass through this machine on S3."""
 
     @abstractmethod
-    def move_object(self, source: StorageKey, target: StorageKey) -> None: ...
+    def move_object(self, source: StorageKey, target: StorageKey) -> None:
+        """Atomic locally; on S3 a copy and then a removal, so a crash may leave both."""
 
     @abstractmethod
     def delete_object(self, key: StorageKey) -> None:
@@ -85,7 +93,11 @@ class AppStorageBackend(ABC):
 
     @abstractmethod
     def list_keys(self, prefix: StorageKey | None = None) -> Iterator[tuple[StorageKey, ObjectHead]]:
-        """Every object below the folder `prefix` (`thumbs/a` does not list `thumbs/ab`), by key."""
+        """Every object below the folder `prefix` (`thumbs/a` does not list `thumbs/ab`), by key.
+
+        What the storage keeps for itself is left out: names at the root that start with a dot
+        (`.staging`, `.incoming`), the `.immich` files of the mount checks, unfinished writes.
+        """
 
     @abstractmethod
     def local_path(self, key: StorageKey) -> Path | None:
@@ -100,3 +112,11 @@ class AppStorageBackend(ABC):
         Signed locally, without a call to the store. `response_headers` are `content_type`,
         `content_disposition`, `cache_control`.
         """
+
+    @abstractmethod
+    def abort_stale_uploads(self, older_than: timedelta) -> int:
+        """Remove what writes left behind that began longer ago and never ended; how many."""
+
+    @abstractmethod
+    def probe(self) -> None:
+        """Write, read back and delete a test object; raises MountCheckFailed with one sentence."""
