@@ -1,11 +1,14 @@
 """Settings: read once from the environment, frozen, every mistake reported together."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -93,7 +96,7 @@ class Settings:
     staging_location: Path
     engines: Mapping[MediaKind, StorageEngine]
     s3: S3Settings | None
-    database_url: URL
+    database_url: URL = field(repr=False)
     redis_url: str | None = field(repr=False)
     roles: frozenset[WorkerRole]
     ignore_mount_check_errors: bool
@@ -133,7 +136,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _http_url(text: str) -> str:
     url = urlsplit(text)
     ours = url.scheme in ("http", "https") and url.hostname and url.path in ("", "/")
-    if not ours or url.query or url.fragment:
+    if not ours or url.query or url.fragment or url.username is not None or url.port == 0:
         raise ValueError(text)
     return text.rstrip("/")
 
@@ -164,7 +167,7 @@ def _folder(text: str) -> Path:
 
 
 def _bucket(text: str) -> str:
-    if not text or not all(char.isalnum() or char in ".-_" for char in text) or not text.isascii():
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", text):
         raise ValueError(text)
     return text
 
@@ -183,6 +186,13 @@ def _list_of(one: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return parse
 
 
+def _roles(text: str) -> tuple[WorkerRole, ...]:
+    roles = _list_of(WorkerRole)(text)
+    if not roles:
+        raise ValueError(text)
+    return roles
+
+
 def _network(text: str) -> str:
     return str(ip_network(text, strict=False))
 
@@ -198,7 +208,7 @@ VARIABLES: tuple[Variable, ...] = (
              _list_of(_network), ""),
     Variable("IMMICH_LOG_LEVEL", _names(LogLevel), _choice(LogLevel), "log"),
     Variable("IMMICH_WORKERS_INCLUDE", "`api`, `microservices` or both, separated by a comma",
-             _list_of(WorkerRole), "api,microservices"),
+             _roles, "api,microservices"),
     Variable("IMMICH_IGNORE_MOUNT_CHECK_ERRORS", "`true` or `false`", _flag, "false"),
     Variable("IMMICH_MEDIA_LOCATION", "the folder for media on disk", _folder, "./data/media"),
     Variable("STAGING_LOCATION", "the folder for unfinished uploads and temporary copies"
@@ -234,6 +244,8 @@ VARIABLES: tuple[Variable, ...] = (
 
 # Variables that start like ours and are not ours are typing mistakes, not other people's.
 _OUR_PREFIXES = ("S3_", "STORAGE_ENGINE_", "IMMICH_STORAGE_")
+# These others use as well; of them only what is almost a name of ours is taken for a mistake.
+_SHARED_PREFIXES = ("IMMICH_", "STAGING_", "DB_", "REDIS_", "WEB_", "WORKER_")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -260,7 +272,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         log_level=values["IMMICH_LOG_LEVEL"],
         media_location=media_location,
         staging_location=values["STAGING_LOCATION"] or media_location / ".staging",
-        engines=engines,
+        engines=MappingProxyType(engines),
         s3=s3,
         database_url=values["DB_URL"],
         redis_url=values["REDIS_URL"],
@@ -275,11 +287,13 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 def _unknown_names(environ: Mapping[str, str]) -> list[str]:
     known = {variable.name for variable in VARIABLES}
     known |= {f"{variable.name}_FILE" for variable in VARIABLES if variable.secret}
-    return [
-        f"{name} is not a setting of Bucketroll; see docs/configuration.md for the names."
-        for name in sorted(environ)
-        if name.startswith(_OUR_PREFIXES) and name not in known
-    ]
+    problems = []
+    for name in sorted(environ.keys() - known):
+        nearest = get_close_matches(name, known, n=1, cutoff=0.88)
+        if name.startswith(_OUR_PREFIXES) or (name.startswith(_SHARED_PREFIXES) and nearest):
+            hint = f"did you mean {nearest[0]}?" if nearest else "see docs/configuration.md for the names."
+            problems.append(f"{name} is not a setting of Bucketroll; {hint}")
+    return problems
 
 
 def _value_of(variable: Variable, environ: Mapping[str, str], problems: list[str]) -> Any:

@@ -1,0 +1,57 @@
+"""How gunicorn serves Bucketroll: everything that differs between machines comes from the settings."""
+
+import logging
+import os
+import re
+
+from config import LogLevel, load_settings
+
+settings = load_settings(os.environ)
+
+_QUERY = re.compile(r"\?\S*")
+
+
+def without_queries(record: logging.LogRecord) -> bool:
+    """Cut query strings out of gunicorn's own messages: API keys and share keys travel there."""
+    record.msg = _QUERY.sub("?...", record.getMessage())
+    record.args = ()
+    return True
+
+
+logging.getLogger("gunicorn.error").addFilter(without_queries)
+
+host = f"[{settings.host}]" if ":" in settings.host else settings.host
+bind = f"{host}:{settings.port}"
+workers = settings.web_processes
+# A thread per request: downloads are slow and mostly wait, and the sync worker is killed in mid-download.
+worker_class = "gthread"
+threads = settings.web_threads
+
+# Seconds without a heartbeat from a worker's main loop, not a limit for a request. The loop does not
+# beat while the application starts, and the probes of a store that does not answer take their time.
+timeout = 120
+# How long requests in flight may go on after SIGTERM: a phone's video on a slow line.
+graceful_timeout = 60
+# Longer than the 60 s for which nginx keeps its idle connections, so that it never reuses a closed one.
+keepalive = 75
+# Nothing leaks that a restart would cure, and a restart would cut long downloads.
+max_requests = 0
+sendfile = True
+# The heartbeat file: on a disk, a busy file system would stop the heart.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# Its socket would lie in the home folder, outside of what Bucketroll may write to.
+control_socket_disable = True
+# Whose X-Forwarded headers count is decided in one place, by IMMICH_TRUSTED_PROXIES.
+forwarded_allow_ips = ""
+
+loglevel = {
+    LogLevel.VERBOSE: "debug",
+    LogLevel.DEBUG: "debug",
+    LogLevel.LOG: "info",
+    LogLevel.WARN: "warning",
+    LogLevel.ERROR: "error",
+    LogLevel.FATAL: "critical",
+}[settings.log_level]
+accesslog = "-" if loglevel == "debug" else None
+# Address, method, path, status, bytes, milliseconds; neither query, referrer nor any header.
+access_log_format = "%(h)s %(m)s %(U)s %(s)s %(b)s %(M)sms"
