@@ -23,12 +23,20 @@ class JobStatus(StrEnum):
 
 class Job(Identified, Base):
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_queue_status_due_at", "queue", "status", "due_at"),)
+    __table_args__ = (
+        # The head of a queue is one step down this index, however long the queue.
+        Index("ix_job_queue_status_backfill_due_at", "queue", "status", "backfill", "due_at"),
+        Index("ix_job_status_leased_until", "status", "leased_until"),
+    )
 
     name: Mapped[str]
     queue: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.WAITING)
+    # Name and data as one hash until the first claim, then NULL: one job at most waits for the same thing.
+    dedupe_key: Mapped[str | None] = mapped_column(unique=True)
+    # Work over the whole library, done when nothing fresh is waiting.
+    backfill: Mapped[bool] = mapped_column(default=False)
     # Counts claims; a worker that lost its lease holds an old number and can finish nothing.
     attempt: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int]
