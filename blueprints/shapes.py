@@ -1,0 +1,92 @@
+"""JSON as Immich's clients expect it: rows become the contract's objects."""
+
+from base64 import b64encode
+from typing import Any
+
+from blueprints.http import iso, iso_or_none
+from media import mime
+from models.assets import Asset, AssetExif, AssetVisibility
+from models.users import User
+
+
+def user_json(user: User) -> dict[str, Any]:
+    """UserResponseDto: what other users may see."""
+    return {
+        "id": str(user.id),
+        "email": user.email,
+        "name": user.name,
+        "profileImagePath": user.profile_image_path,
+        "avatarColor": user.avatar_color or "primary",
+        "profileChangedAt": iso(user.profile_changed_at),
+    }
+
+
+def asset_json(
+    asset: Asset, *, exif: AssetExif | None = None, has_metadata: bool, owner: User | None = None
+) -> dict[str, Any]:
+    """AssetResponseDto; with `exifInfo` where `exif` is given, with `owner` where that is given."""
+    shape: dict[str, Any] = {
+        "id": str(asset.id),
+        "createdAt": iso(asset.created_at),
+        "ownerId": str(asset.owner_id),
+        "libraryId": None if asset.library_id is None else str(asset.library_id),
+        "type": asset.type,
+        "originalPath": asset.original_path,
+        "originalFileName": asset.original_file_name,
+        "originalMimeType": mime.content_type_of(asset.original_path),
+        "thumbhash": None if asset.thumbhash is None else b64encode(asset.thumbhash).decode(),
+        "fileCreatedAt": iso(asset.file_created_at),
+        "fileModifiedAt": iso(asset.file_modified_at),
+        "localDateTime": iso(asset.local_date_time),
+        "updatedAt": iso(asset.updated_at),
+        "isFavorite": asset.is_favorite,
+        "isArchived": asset.visibility == AssetVisibility.ARCHIVE,
+        "isTrashed": asset.deleted_at is not None,
+        "visibility": asset.visibility,
+        "duration": asset.duration,
+        "livePhotoVideoId": None if asset.live_photo_video_id is None else str(asset.live_photo_video_id),
+        "tags": [],
+        "people": [],
+        "checksum": b64encode(asset.checksum).decode(),
+        "stack": None,
+        "isOffline": asset.is_offline,
+        "hasMetadata": has_metadata,
+        "duplicateId": None if asset.duplicate_id is None else str(asset.duplicate_id),
+        "resized": asset.thumbhash is not None,
+        "width": asset.width,
+        "height": asset.height,
+        "isEdited": asset.is_edited,
+    }
+    if exif is not None:
+        shape["exifInfo"] = exif_json(exif)
+    if owner is not None:
+        shape["owner"] = user_json(owner)
+    return shape
+
+
+def exif_json(exif: AssetExif) -> dict[str, Any]:
+    """ExifResponseDto."""
+    return {
+        "make": exif.make,
+        "model": exif.model,
+        "exifImageWidth": exif.exif_image_width,
+        "exifImageHeight": exif.exif_image_height,
+        "fileSizeInByte": exif.file_size_in_byte,
+        "orientation": exif.orientation,
+        "dateTimeOriginal": iso_or_none(exif.date_time_original),
+        "modifyDate": iso_or_none(exif.modify_date),
+        "timeZone": exif.time_zone,
+        "lensModel": exif.lens_model,
+        "fNumber": exif.f_number,
+        "focalLength": exif.focal_length,
+        "iso": exif.iso,
+        "exposureTime": exif.exposure_time,
+        "latitude": exif.latitude,
+        "longitude": exif.longitude,
+        "city": exif.city,
+        "state": exif.state,
+        "country": exif.country,
+        "description": exif.description,
+        "projectionType": exif.projection_type,
+        "rating": exif.rating,
+    }

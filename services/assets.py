@@ -1,0 +1,171 @@
+"""Assets as their owner sees them: details, counts and the objects behind them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload
+
+from errors import NotFound
+from media import mime
+from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.objects import StoredObject
+from models.users import User
+from services.access import no_access
+from services.auth import Auth
+from services.permissions import Permission
+from services.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """An object ready to be sent: `size` in bytes, `etag` the SHA-1 in hex, `file_name` for the client."""
+
+    path: str
+    size: int
+    etag: str
+    last_modified: datetime
+    content_type: str
+    file_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetDetails:
+    """An asset with all that its info page shows."""
+
+    asset: Asset
+    owner: User
+    exif: AssetExif | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetCounts:
+    images: int
+    videos: int
+
+
+class ThumbnailSize(StrEnum):
+    ORIGINAL = "original"
+    FULLSIZE = "fullsize"
+    PREVIEW = "preview"
+    THUMBNAIL = "thumbnail"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A thumbnail request that another address answers: the original, or another size."""
+
+    size: ThumbnailSize
+
+
+def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:
+    """Raises BadRequest (Immich's) where the asset is not there or not the user's."""
+    with system.database.read() as session:
+        row = session.execute(
+            select(Asset, User)
+            .join(User, User.id == Asset.owner_id)
+            .where(Asset.id == asset_id, Asset.owner_id == auth.user_id)
+            .options(joinedload(Asset.exif))
+        ).one_or_none()
+    if row is None:
+        raise no_access(Permission.ASSET_READ)
+    return AssetDetails(asset=row[0], owner=row[1], exif=row[0].exif)
+
+
+def statistics(
+    system: System,
+    auth: Auth,
+    *,
+    is_favorite: bool | None = None,
+    is_trashed: bool | None = None,
+    visibility: AssetVisibility | None = None,
+) -> AssetCounts:
+    """How many images and videos the user has; hidden ones (live photos' videos) do not count."""
+    query = select(Asset.type, func.count()).where(Asset.owner_id == auth.user_id).group_by(Asset.type)
+    query = query.where(Asset.deleted_at.is_not(None) if is_trashed else Asset.deleted_at.is_(None))
+    if is_favorite is not None:
+        query = query.where(Asset.is_favorite == is_favorite)
+    if visibility is None:
+        query = query.where(Asset.visibility.in_((AssetVisibility.TIMELINE, AssetVisibility.ARCHIVE)))
+    else:
+        query = query.where(Asset.visibility == visibility)
+    with system.database.read() as session:
+        counts = {kind: count for kind, count in session.execute(query)}
+    return AssetCounts(images=counts.get(AssetType.IMAGE, 0), videos=counts.get(AssetType.VIDEO, 0))
+
+
+def original_of(system: System, auth: Auth, asset_id: UUID) -> Deliverable:
+    """Raises NotFound, as Immich does, where the asset is not there or not the user's."""
+    with system.database.read() as session:
+        row = session.execute(_original(asset_id, auth)).one_or_none()
+    if row is None:
+        raise NotFound("Not Found")
+    return _original_item(row.original_path, row.original_file_name, row.file_modified_at, row.size, row.sha1)
+
+
+def playback_of(system: System, auth: Auth, asset_id: UUID) -> Deliverable:
+    """The video to play: its original. Raises NotFound where the asset is no video of the user's."""
+    with system.database.read() as session:
+        row = session.execute(_original(asset_id, auth).where(Asset.type == AssetType.VIDEO)).one_or_none()
+    if row is None:
+        raise NotFound("Not Found")
+    return _original_item(row.original_path, None, row.file_modified_at, row.size, row.sha1)
+
+
+def thumbnail_of(system: System, auth: Auth, asset_id: UUID, size: ThumbnailSize) -> Deliverable | Elsewhere:
+    """A derived picture, or where to look instead (IMMICH.md 5.4).
+
+    Raises BadRequest where the asset is not the user's, NotFound where the picture is not made yet.
+    """
+    if size is ThumbnailSize.ORIGINAL:
+        return Elsewhere(ThumbnailSize.ORIGINAL)
+    with system.database.read() as session:
+        row = session.execute(
+            select(
+                Asset.original_file_name,
+                Asset.original_path,
+                AssetFile.path,
+                StoredObject.size,
+                StoredObject.sha1,
+                StoredObject.created_at,
+            )
+            .outerjoin(AssetFile, (AssetFile.asset_id == Asset.id) & (AssetFile.type == AssetFileType(size)))
+            .outerjoin(StoredObject, StoredObject.path == AssetFile.path)
+            .where(Asset.id == asset_id, Asset.owner_id == auth.user_id)
+        ).one_or_none()
+    if row is None:
+        raise no_access(Permission.ASSET_VIEW)
+    if size is ThumbnailSize.FULLSIZE and mime.is_web_image(row.original_path):
+        return Elsewhere(ThumbnailSize.ORIGINAL)
+    if row.sha1 is None:
+        if size is ThumbnailSize.FULLSIZE:
+            return Elsewhere(ThumbnailSize.PREVIEW)
+        raise NotFound("Asset media not found")
+    suffix = PurePosixPath(row.path).suffix
+    return Deliverable(
+        path=row.path,
+        size=row.size,
+        etag=row.sha1.hex(),
+        last_modified=row.created_at,
+        content_type=mime.content_type_of(row.path),
+        file_name=f"{PurePosixPath(row.original_file_name).stem}_{size}{suffix}",
+    )
+
+
+def _original(asset_id: UUID, auth: Auth) -> Select[tuple[str, str, datetime, int, bytes]]:
+    return (
+        select(
+            Asset.original_path, Asset.original_file_name, Asset.file_modified_at, StoredObject.size, StoredObject.sha1
+        )
+        .join(StoredObject, StoredObject.path == Asset.original_path)
+        .where(Asset.id == asset_id, Asset.owner_id == auth.user_id)
+    )
+
+
+def _original_item(path: str, name: str | None, modified: datetime, size: int, sha1: bytes) -> Deliverable:
+    """Named as the client named it, with the extension that the bytes are stored under (Immich's way)."""
+    shown = None if name is None else f"{PurePosixPath(name).stem}{PurePosixPath(path).suffix}"
+    return Deliverable(path, size, sha1.hex(), modified, mime.content_type_of(path), shown)
