@@ -102,21 +102,21 @@ def body_of(kind: type[D]) -> D:
     """The JSON body as a Dto. Raises ValidationFailed with Immich's list of errors."""
     request.max_content_length = MAX_JSON_BYTES
     if not request.is_json:
-        return _validated(kind, {})
+        return validated(kind, {})
     try:
         data = request.get_json()
     except HttpBadRequest:
         raise BadRequest("The body is not JSON") from None
-    return _validated(kind, data)
+    return validated(kind, data)
 
 
 def query_of(kind: type[D]) -> D:
     """The query as a Dto; a repeated field becomes a list. Raises ValidationFailed."""
     lists = request.args.to_dict(flat=False)
-    return _validated(kind, {name: values[0] if len(values) == 1 else values for name, values in lists.items()})
+    return validated(kind, {name: values[0] if len(values) == 1 else values for name, values in lists.items()})
 
 
-def _validated(kind: type[D], data: Any) -> D:
+def validated(kind: type[D], data: Any) -> D:
     try:
         return kind.model_validate(data)
     except ValidationError as error:

@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, DateTime, Engine, Enum, MetaData, Text, Uuid, create_engine, event
+from sqlalchemy import (
+    JSON,
+    CursorResult,
+    DateTime,
+    Engine,
+    Enum,
+    Executable,
+    MetaData,
+    Text,
+    Uuid,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -104,6 +116,14 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def rows_changed(session: Session, statement: Executable) -> int:
+    """Executes an INSERT, UPDATE or DELETE; returns how many rows it touched."""
+    result = session.execute(statement)
+    if not isinstance(result, CursorResult):
+        raise TypeError("only a statement that changes rows can be counted")
+    return result.rowcount
 
 
 def _postgresql_engine(url: URL) -> Engine:

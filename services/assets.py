@@ -93,7 +93,7 @@ def statistics(
     else:
         query = query.where(Asset.visibility == visibility)
     with system.database.read() as session:
-        counts = {kind: count for kind, count in session.execute(query)}
+        counts: dict[str, int] = dict(session.execute(query).tuples().all())
     return AssetCounts(images=counts.get(AssetType.IMAGE, 0), videos=counts.get(AssetType.VIDEO, 0))
 
 
@@ -150,12 +150,12 @@ def thumbnail_of(system: System, auth: Auth, asset_id: UUID, size: ThumbnailSize
         size=row.size,
         etag=row.sha1.hex(),
         last_modified=row.created_at,
-        content_type=mime.content_type_of(row.path),
+        content_type=mime.mime_type(row.path),
         file_name=f"{PurePosixPath(row.original_file_name).stem}_{size}{suffix}",
     )
 
 
-def _original(asset_id: UUID, auth: Auth) -> Select[tuple[str, str, datetime, int, bytes]]:
+def _original(asset_id: UUID, auth: Auth) -> Select[str, str, datetime, int, bytes]:
     return (
         select(
             Asset.original_path, Asset.original_file_name, Asset.file_modified_at, StoredObject.size, StoredObject.sha1
@@ -168,4 +168,4 @@ def _original(asset_id: UUID, auth: Auth) -> Select[tuple[str, str, datetime, in
 def _original_item(path: str, name: str | None, modified: datetime, size: int, sha1: bytes) -> Deliverable:
     """Named as the client named it, with the extension that the bytes are stored under (Immich's way)."""
     shown = None if name is None else f"{PurePosixPath(name).stem}{PurePosixPath(path).suffix}"
-    return Deliverable(path, size, sha1.hex(), modified, mime.content_type_of(path), shown)
+    return Deliverable(path, size, sha1.hex(), modified, mime.mime_type(path), shown)

@@ -1,0 +1,95 @@
+"""Assets: details, counts, originals, thumbnails, deletion."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, request
+
+from blueprints.delivery import deliver
+from blueprints.http import Dto, body_of, current_system, no_content, query_of, require
+from blueprints.shapes import asset_json
+from models.assets import AssetVisibility
+from services import assets, trash
+from services.assets import Elsewhere, ThumbnailSize
+from services.permissions import Permission
+
+bp = Blueprint("assets", __name__, url_prefix="/api/assets")
+
+
+class StatisticsQuery(Dto):
+    is_favorite: bool | None = None
+    is_trashed: bool | None = None
+    visibility: AssetVisibility | None = None
+
+
+class ThumbnailQuery(Dto):
+    size: ThumbnailSize = ThumbnailSize.THUMBNAIL
+
+
+class AssetBulkDelete(Dto):
+    ids: list[UUID]
+    force: bool = False
+
+
+@bp.get("/statistics")
+def asset_statistics() -> Response:
+    who = require(Permission.ASSET_STATISTICS)
+    query = query_of(StatisticsQuery)
+    counts = assets.statistics(
+        current_system(),
+        who,
+        is_favorite=query.is_favorite,
+        is_trashed=query.is_trashed,
+        visibility=query.visibility,
+    )
+    return jsonify(images=counts.images, videos=counts.videos, total=counts.images + counts.videos)
+
+
+@bp.get("/<id:asset_id>")
+def asset_info(asset_id: UUID) -> dict[str, Any]:
+    who = require(Permission.ASSET_READ)
+    found = assets.details_of(current_system(), who, asset_id)
+    return asset_json(found.asset, exif=found.exif, has_metadata=found.exif is not None, owner=found.owner)
+
+
+@bp.get("/<id:asset_id>/original")
+def download_original(asset_id: UUID) -> Response:
+    who = require(Permission.ASSET_DOWNLOAD)
+    return deliver(assets.original_of(current_system(), who, asset_id))
+
+
+@bp.get("/<id:asset_id>/thumbnail")
+def view_thumbnail(asset_id: UUID) -> Response:
+    who = require(Permission.ASSET_VIEW)
+    found = assets.thumbnail_of(current_system(), who, asset_id, query_of(ThumbnailQuery).size)
+    if isinstance(found, Elsewhere):
+        return _redirect(found)
+    return deliver(found)
+
+
+@bp.get("/<id:asset_id>/video/playback")
+def play_video(asset_id: UUID) -> Response:
+    who = require(Permission.ASSET_VIEW)
+    return deliver(assets.playback_of(current_system(), who, asset_id))
+
+
+@bp.delete("")
+def delete_assets() -> Response:
+    who = require(Permission.ASSET_DELETE)
+    body = body_of(AssetBulkDelete)
+    trash.delete_assets(current_system(), who, body.ids, force=body.force)
+    return no_content()
+
+
+def _redirect(found: Elsewhere) -> Response:
+    """A relative Location, as Immich sends it: it also holds behind a proxy that adds a path."""
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "size"]
+    if found.size is ThumbnailSize.ORIGINAL:
+        target = f"original?{urlencode(query)}"
+    else:
+        target = f"thumbnail?{urlencode([*query, ('size', found.size)])}"
+    response = Response(status=302)
+    response.headers["Location"] = target
+    response.autocorrect_location_header = False
+    return response
