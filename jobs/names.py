@@ -1,0 +1,66 @@
+"""Immich's names of queues and jobs, as its API shows them."""
+
+from enum import StrEnum
+from typing import Self
+
+
+class QueueName(StrEnum):
+    """Every queue of Immich 3.2, in the order in which its API lists them."""
+
+    THUMBNAIL_GENERATION = "thumbnailGeneration"
+    METADATA_EXTRACTION = "metadataExtraction"
+    VIDEO_CONVERSION = "videoConversion"
+    FACE_DETECTION = "faceDetection"
+    FACIAL_RECOGNITION = "facialRecognition"
+    SMART_SEARCH = "smartSearch"
+    DUPLICATE_DETECTION = "duplicateDetection"
+    BACKGROUND_TASK = "backgroundTask"
+    STORAGE_TEMPLATE_MIGRATION = "storageTemplateMigration"
+    MIGRATION = "migration"
+    SEARCH = "search"
+    SIDECAR = "sidecar"
+    LIBRARY = "library"
+    NOTIFICATIONS = "notifications"
+    BACKUP_DATABASE = "backupDatabase"
+    OCR = "ocr"
+    WORKFLOW = "workflow"
+    INTEGRITY_CHECK = "integrityCheck"
+    EDITOR = "editor"
+
+
+class JobName(StrEnum):
+    """The jobs of Immich 3.2 that run here; each knows its queue, so that whoever enqueues need not."""
+
+    queue: QueueName
+
+    def __new__(cls, value: str, queue: QueueName) -> Self:
+        name = str.__new__(cls, value)
+        name._value_ = value
+        name.queue = queue
+        return name
+
+    ASSET_EXTRACT_METADATA = "AssetExtractMetadata", QueueName.METADATA_EXTRACTION
+    ASSET_EXTRACT_METADATA_QUEUE_ALL = "AssetExtractMetadataQueueAll", QueueName.METADATA_EXTRACTION
+    ASSET_GENERATE_THUMBNAILS = "AssetGenerateThumbnails", QueueName.THUMBNAIL_GENERATION
+    ASSET_GENERATE_THUMBNAILS_QUEUE_ALL = "AssetGenerateThumbnailsQueueAll", QueueName.THUMBNAIL_GENERATION
+    # Removes one asset that was deleted: its row, its objects, its share of the quota.
+    ASSET_DELETE = "AssetDelete", QueueName.BACKGROUND_TASK
+    # Finds assets whose days in the trash are over.
+    ASSET_DELETE_CHECK = "AssetDeleteCheck", QueueName.BACKGROUND_TASK
+    ASSET_EMPTY_TRASH = "AssetEmptyTrash", QueueName.BACKGROUND_TASK
+    FILE_DELETE = "FileDelete", QueueName.BACKGROUND_TASK
+    SESSION_CLEANUP = "SessionCleanup", QueueName.BACKGROUND_TASK
+    USER_DELETE = "UserDelete", QueueName.BACKGROUND_TASK
+    USER_DELETE_CHECK = "UserDeleteCheck", QueueName.BACKGROUND_TASK
+    # Finds objects that no row knows: what a crash between object and row leaves behind.
+    INTEGRITY_UNTRACKED_FILES = "IntegrityUntrackedFiles", QueueName.INTEGRITY_CHECK
+
+
+# Jobs of these queues stand in each other's way, or take all the cores there are; the others run as
+# many at once as there are worker threads. An admin's number in QueueState comes first.
+DEFAULT_CONCURRENCY = {
+    QueueName.VIDEO_CONVERSION: 1,
+    QueueName.STORAGE_TEMPLATE_MIGRATION: 1,
+    QueueName.BACKUP_DATABASE: 1,
+    QueueName.INTEGRITY_CHECK: 1,
+}
