@@ -150,7 +150,7 @@ def thumbnail_of(system: System, auth: Auth, asset_id: UUID, size: ThumbnailSize
         size=row.size,
         etag=row.sha1.hex(),
         last_modified=row.created_at,
-        content_type=mime.mime_type(row.path),
+        content_type=mime.content_type_of(row.path),
         file_name=f"{PurePosixPath(row.original_file_name).stem}_{size}{suffix}",
     )
 
@@ -168,4 +168,4 @@ def _original(asset_id: UUID, auth: Auth) -> Select[str, str, datetime, int, byt
 def _original_item(path: str, name: str | None, modified: datetime, size: int, sha1: bytes) -> Deliverable:
     """Named as the client named it, with the extension that the bytes are stored under (Immich's way)."""
     shown = None if name is None else f"{PurePosixPath(name).stem}{PurePosixPath(path).suffix}"
-    return Deliverable(path, size, sha1.hex(), modified, mime.mime_type(path), shown)
+    return Deliverable(path, size, sha1.hex(), modified, mime.content_type_of(path), shown)

@@ -147,7 +147,7 @@ def _put(system: System, part: _Part) -> None:
     system.storage.upload_file(
         part.file.path,
         part.path,
-        content_type=mime.mime_type(part.path),
+        content_type=mime.content_type_of(part.path),
         metadata={"sha1": part.file.digest.sha1.hex()},
     )
 
@@ -182,7 +182,7 @@ def _keep(system: System, auth: Auth, new: NewAsset, parts: list[_Part]) -> UUID
 
 
 def _type_of(file_name: str) -> AssetType:
-    return AssetType.VIDEO if mime.media_type(file_name) is MediaType.VIDEO else AssetType.IMAGE
+    return AssetType.VIDEO if mime.asset_type_of(file_name) is MediaType.VIDEO else AssetType.IMAGE
 
 
 def _charge(session: Session, user_id: UUID, size: int) -> None:
