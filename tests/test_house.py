@@ -1,5 +1,6 @@
 """The house around Bucketroll: the commands that install, lock, start and stop it."""
 
+import ast
 import json
 import logging
 import os
@@ -10,16 +11,20 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+from tests.test_floors import FLOORS, imported_names
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.txt", "tests/requirements.txt", "deploy/requirements-s3-server.txt")
@@ -120,6 +125,17 @@ def half_sent_login(port: int) -> Iterator[Callable[[], HTTPResponse]]:
         yield finish
 
 
+def running_part(source: str) -> str:
+    """The module without what only the type checker reads."""
+    module = ast.parse(source)
+    module.body = [one for one in module.body if not (isinstance(one, ast.If) and "TYPE_CHECKING" in ast.dump(one.test))]
+    return ast.unparse(module)
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
 
@@ -148,6 +164,16 @@ def test_every_dependency_is_locked() -> None:
              if isinstance(line, str)}  # fmt: skip
     assert direct <= pins("requirements.txt").keys()
     assert tools <= pins("tests/requirements.txt").keys()
+
+
+def test_whatever_the_code_imports_is_installed_by_make_run() -> None:
+    installed = {canonical(name) for name in pins("requirements.txt")}
+    of_module = packages_distributions()
+    modules = [path for name in FLOORS for path in (ROOT / f"{name}.py", *(ROOT / name).rglob("*.py")) if path.exists()]
+    names = {name.split(".")[0] for path in modules for name in imported_names(running_part(path.read_text()))}
+    third_parties = names - sys.stdlib_module_names - FLOORS.keys()
+    assert {"flask", "sqlalchemy"} <= third_parties
+    assert [name for name in third_parties if not installed & set(map(canonical, of_module.get(name, [])))] == []
 
 
 def test_the_immich_cli_is_locked_without_an_address() -> None:
