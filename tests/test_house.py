@@ -128,7 +128,8 @@ def half_sent_login(port: int) -> Iterator[Callable[[], HTTPResponse]]:
 def running_part(source: str) -> str:
     """The module without what only the type checker reads."""
     module = ast.parse(source)
-    module.body = [one for one in module.body if not (isinstance(one, ast.If) and "TYPE_CHECKING" in ast.dump(one.test))]
+    typing_only = {one for one in module.body if isinstance(one, ast.If) and "TYPE_CHECKING" in ast.dump(one.test)}
+    module.body = [one for one in module.body if one not in typing_only]
     return ast.unparse(module)
 
 
