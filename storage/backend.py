@@ -10,6 +10,12 @@ from typing import BinaryIO, Literal, Protocol, Self
 
 from storage.types import ByteRange, ObjectHead, StorageKey
 
+MOUNT_FILE = ".immich"
+
+# An unfinished local write lies in the folder of its target, so that publishing is a rename
+# even where that folder is a mount of its own.
+INCOMING = ".incoming-"
+
 HttpMethod = Literal["GET", "HEAD", "PUT"]
 
 
@@ -96,7 +102,7 @@ class AppStorageBackend(ABC):
         """Every object below the folder `prefix` (`thumbs/a` does not list `thumbs/ab`), by key.
 
         What the storage keeps for itself is left out: names at the root that start with a dot
-        (`.staging`, `.incoming`), the `.immich` files of the mount checks, unfinished writes.
+        (`.staging`), the `.immich` files of the mount checks, unfinished writes.
         """
 
     @abstractmethod
@@ -105,12 +111,12 @@ class AppStorageBackend(ABC):
 
     @abstractmethod
     def presign(
-        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **response_headers: str
+        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **headers: str
     ) -> str | None:
         """A signed URL for the public endpoint, valid `expires_in` seconds; None where there is none.
 
-        Signed locally, without a call to the store. `response_headers` are `content_type`,
-        `content_disposition`, `cache_control`.
+        Signed locally, without a call to the store. `headers` are those of the answer:
+        `content_type`, `content_disposition`, `cache_control`.
         """
 
     @abstractmethod
@@ -120,3 +126,11 @@ class AppStorageBackend(ABC):
     @abstractmethod
     def probe(self) -> None:
         """Write, read back and delete a test object; raises MountCheckFailed with one sentence."""
+
+
+def is_listed(name: str) -> bool:
+    """Whether the name below a media root can be a media object's, and is not one that we keep for ourselves."""
+    segments = name.split("/")
+    if segments[0].startswith(".") or segments[-1].startswith(INCOMING):
+        return False
+    return len(segments) != 2 or segments[1] != MOUNT_FILE

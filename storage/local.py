@@ -20,14 +20,9 @@ from errors import (
     StorageError,
     StorageUnavailable,
 )
-from storage.backend import AppStorageBackend, HttpMethod, ReadStream
+from storage.backend import INCOMING, MOUNT_FILE, AppStorageBackend, HttpMethod, ReadStream, is_listed
 from storage.files import FileSection, ObjectFile, copy_bytes, open_plainly, plain_file, sync_folder, translated
 from storage.types import ByteRange, ObjectHead, StorageKey
-
-# An unfinished write lies in the folder of its target, so that publishing is a rename even
-# where that folder is a mount of its own.
-INCOMING = ".incoming-"
-MOUNT_FILE = ".immich"
 
 
 class LocalAppStorageBackend(AppStorageBackend):
@@ -133,7 +128,7 @@ class LocalAppStorageBackend(AppStorageBackend):
         if prefix is not None:
             self.local_path(prefix)  # refuses what a symbolic link leads out of the root
         for name, entry in self._walk(prefix or ""):
-            if not _is_ours(name):
+            if not is_listed(name):
                 continue
             try:
                 key = StorageKey(name)
@@ -150,7 +145,7 @@ class LocalAppStorageBackend(AppStorageBackend):
         return file
 
     def presign(
-        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **response_headers: str
+        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **headers: str
     ) -> str | None:
         return None
 
@@ -292,14 +287,6 @@ def _head_of(status: os.stat_result, key: str) -> ObjectHead:
         last_modified=datetime.fromtimestamp(status.st_mtime, UTC),
         etag=f"{status.st_size:x}-{status.st_mtime_ns:x}",
     )
-
-
-def _is_ours(name: str) -> bool:
-    """Whether a path below the root can be a media object, and is not a file that we keep for ourselves."""
-    segments = name.split("/")
-    if segments[0].startswith(".") or segments[-1].startswith(INCOMING):
-        return False
-    return len(segments) != 2 or segments[1] != MOUNT_FILE
 
 
 def _key_order(entry: "os.DirEntry[str]") -> bytes:

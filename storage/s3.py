@@ -1,0 +1,370 @@
+"""Managed objects in an S3 bucket; what imports boto3 stands here."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from io import BufferedWriter, BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from uuid import uuid4
+
+import boto3
+from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
+from botocore import exceptions as boto
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError, TimeoutError
+
+from config import S3Settings
+from errors import InvalidKey, MountCheckFailed, ObjectNotFound, StorageError
+from storage.backend import MOUNT_FILE, AppStorageBackend, HttpMethod, ReadStream, is_listed
+from storage.s3_failures import FailureKind, S3Failure, error_of, failure_of_answer, sentence_of
+from storage.s3_requests import Place, encryption, range_of, response_headers, write_options
+from storage.s3_streams import ObjectStream, PartWriter
+from storage.types import ByteRange, ObjectHead, StorageKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
+
+MIB = 1024 * 1024
+
+# CopyObject takes no more than this at once; larger objects are copied part by part.
+SINGLE_COPY_LIMIT = 5 * 1024 * MIB
+COPY_PART_SIZE = 512 * MIB
+MULTIPART_THRESHOLD = 16 * MIB
+UPLOAD = TransferConfig(
+    multipart_threshold=MULTIPART_THRESHOLD, multipart_chunksize=16 * MIB, max_concurrency=4
+)
+
+# One per thread that serves or works, and one per part of an upload in flight.
+POOL_CONNECTIONS = 64
+ATTEMPTS = 4
+# A probe that fails should say so soon.
+PROBE_ATTEMPTS = 2
+
+_OPERATIONS: Mapping[HttpMethod, str] = {"GET": "get_object", "HEAD": "head_object", "PUT": "put_object"}
+
+
+class S3AppStorageBackend(AppStorageBackend):
+    """One bucket, or one prefix of it: a key lies at `<prefix>/<key>` (RFC, Key mapping)."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._settings = settings
+        self._base = f"{settings.prefix}/" if settings.prefix else ""
+
+    def exists(self, key: StorageKey) -> bool:
+        try:
+            self.head(key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def head(self, key: StorageKey) -> ObjectHead:
+        """One HEAD; where that is a 404, a GET tells a missing object from a missing bucket."""
+        with self._translated(key):
+            try:
+                answer = self._client.head_object(**self._place(key))
+            except ClientError as error:
+                if _status_of(error) != 404:
+                    raise
+                self._client.get_object(**self._place(key), Range="bytes=0-0")["Body"].close()
+                answer = self._client.head_object(**self._place(key))  # it came in between
+        return ObjectHead(answer["ContentLength"], answer["LastModified"], answer["ETag"].strip('"'))
+
+    def read_stream(self, key: StorageKey, byte_range: ByteRange | None = None) -> ReadStream:
+        """One GET; closing before the end drops the connection rather than read what is left."""
+        wanted = range_of(byte_range)
+        with self._translated(key):
+            try:
+                answer = self._client.get_object(**self._place(key), **wanted)
+            except ClientError as error:
+                if byte_range is not None and _status_of(error) == 416:
+                    return BytesIO()
+                raise
+        if wanted.get("Range", "bytes=0-") != "bytes=0-" and "ContentRange" not in answer:
+            answer["Body"].close()
+            raise StorageError(f"The store ignores ranges: it sent all of {key}")
+        return ObjectStream(answer["Body"], lambda: self._translated(key))
+
+    @contextmanager
+    def write_stream(self, key: StorageKey, *, content_type: str | None = None) -> Iterator[BinaryIO]:
+        """A multipart upload in parts of 8 MiB, or one put where the bytes are fewer."""
+        parts = PartWriter(
+            self._client, self._place(key), write_options(self._settings, content_type), lambda: self._translated(key)
+        )
+        with BufferedWriter(parts) as file:
+            try:
+                yield file
+                file.flush()
+                parts.finish()
+            except BaseException:
+                with suppress(StorageError):  # what cannot be aborted now, the sweep aborts
+                    parts.abort()
+                raise
+
+    def put_object(
+        self,
+        key: StorageKey,
+        data: bytes,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        options = write_options(self._settings, content_type, metadata)
+        with self._translated(key):
+            self._client.put_object(**self._place(key), **options, Body=data)
+
+    def upload_file(
+        self,
+        path: Path,
+        key: StorageKey,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """One put up to 16 MiB, above that four parts at a time; the local file stays."""
+        options = write_options(self._settings, content_type, metadata)
+        with self._translated(key):
+            if path.stat().st_size < MULTIPART_THRESHOLD:
+                with path.open("rb") as file:
+                    self._client.put_object(**self._place(key), **options, Body=file)
+                return
+            self._client.upload_file(
+                str(path), self._settings.bucket, self._base + key, ExtraArgs=options, Config=UPLOAD
+            )
+
+    def copy_object(self, source: StorageKey, target: StorageKey) -> None:
+        """One HEAD and one copy, or parts where the object is larger than one copy may be."""
+        size = self.head(source).size
+        if source == target:
+            return
+        bucket = self._settings.bucket
+        original: CopySourceTypeDef = {"Bucket": bucket, "Key": self._base + source}
+        with self._translated(source):
+            if size <= SINGLE_COPY_LIMIT:
+                self._client.copy_object(**self._place(target), **encryption(self._settings), CopySource=original)
+                return
+            # A copy by parts is a new upload: what a single copy takes along is named again.
+            head = self._client.head_object(**self._place(source))
+            self._client.copy(
+                original,
+                bucket,
+                self._base + target,
+                ExtraArgs=write_options(self._settings, head.get("ContentType"), head["Metadata"]),
+                Config=TransferConfig(
+                    multipart_threshold=SINGLE_COPY_LIMIT, multipart_chunksize=min(COPY_PART_SIZE, SINGLE_COPY_LIMIT)
+                ),
+            )
+
+    def move_object(self, source: StorageKey, target: StorageKey) -> None:
+        self.copy_object(source, target)
+        if source != target:
+            self.delete_object(source)
+
+    def delete_object(self, key: StorageKey) -> None:
+        with suppress(ObjectNotFound), self._translated(key):
+            self._client.delete_object(**self._place(key))
+
+    def ensure_prefix(self, prefix: StorageKey) -> None:
+        """Nothing: a prefix is there as soon as an object has it."""
+
+    def list_keys(self, prefix: StorageKey | None = None) -> Iterator[tuple[StorageKey, ObjectHead]]:
+        below = f"{self._base}{prefix}/" if prefix else self._base
+        pages = iter(
+            self._client.get_paginator("list_objects_v2").paginate(Bucket=self._settings.bucket, Prefix=below)
+        )
+        while True:
+            with self._translated(below):
+                page = next(pages, None)
+            if page is None:
+                return
+            for found in page.get("Contents", ()):
+                name = found["Key"].removeprefix(self._base)
+                with suppress(InvalidKey):  # made by others, such as `folder/`
+                    if is_listed(name):
+                        head = ObjectHead(found["Size"], found["LastModified"], found["ETag"].strip('"'))
+                        yield StorageKey(name), head
+
+    def local_path(self, key: StorageKey) -> Path | None:
+        return None
+
+    def presign(
+        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **headers: str
+    ) -> str | None:
+        """Lives no longer than the credentials that sign it; a PUT has to send the headers so signed."""
+        client = _client_of(self._settings, self._settings.public_endpoint)
+        if method == "PUT":
+            wanted = write_options(self._settings, headers.get("content_type"))
+        else:
+            wanted = response_headers(headers)
+        with self._translated(key):
+            return client.generate_presigned_url(
+                _OPERATIONS[method], Params={**self._place(key), **wanted}, ExpiresIn=expires_in
+            )
+
+    def abort_stale_uploads(self, older_than: timedelta) -> int:
+        """Abort multipart uploads: their parts are billed and in no list of objects."""
+        oldest = datetime.now(UTC) - older_than
+        with self._translated(self._base):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._settings.bucket, Prefix=self._base
+            )
+            stale = [
+                (upload["Key"], upload["UploadId"])
+                for page in pages
+                for upload in page.get("Uploads", ())
+                if upload["Initiated"] < oldest
+            ]
+        aborted = 0
+        for name, upload_id in stale:
+            with suppress(ObjectNotFound), self._translated(name):  # ended since it was listed
+                self._client.abort_multipart_upload(Bucket=self._settings.bucket, Key=name, UploadId=upload_id)
+                aborted += 1
+        return aborted
+
+    def probe(self) -> None:
+        place = self._place(StorageKey(f"{MOUNT_FILE}-{uuid4().hex}"))
+        data = uuid4().bytes
+        client = _new_client(self._settings, self._settings.endpoint, PROBE_ATTEMPTS)
+        misled: list[S3Failure] = []
+
+        def notice(response: tuple[Any, Mapping[str, Any]] | None, **_: object) -> None:
+            # botocore follows a bucket to its region, but presigned URLs are signed for the region that is set.
+            if response is not None and "Error" in response[1]:
+                failure = failure_of_answer(response[1], self._settings)
+                misled.extend([failure] if failure.kind is FailureKind.WRONG_REGION else [])
+
+        client.meta.events.register("needs-retry.s3", notice)
+        with self._diagnosed("write"):
+            client.put_object(**place, **encryption(self._settings), Body=data)
+        try:
+            with self._diagnosed("read"):
+                same = client.get_object(**place)["Body"].read() == data
+        finally:
+            with self._diagnosed("delete"):
+                client.delete_object(**place)
+        for failure in misled if same else [S3Failure(FailureKind.DAMAGED)]:
+            raise MountCheckFailed(sentence_of(failure, "read", self._settings))
+
+    @property
+    def _client(self) -> "S3Client":
+        return _client_of(self._settings, self._settings.endpoint)
+
+    def _place(self, key: StorageKey) -> Place:
+        return {"Bucket": self._settings.bucket, "Key": self._base + key}
+
+    @contextmanager
+    def _translated(self, subject: str) -> Iterator[None]:
+        """botocore's errors as storage errors: the one place for every call."""
+        try:
+            yield
+        except (BotoCoreError, ClientError, S3UploadFailedError, HTTPError) as error:
+            raise error_of(_failure_of(error, self._settings), subject) from error
+
+    @contextmanager
+    def _diagnosed(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError, HTTPError) as error:
+            failure = _failure_of(error, self._settings)
+            raise MountCheckFailed(sentence_of(failure, action, self._settings)) from error
+
+
+_making = threading.Lock()
+
+
+def _forget_lock() -> None:
+    # A lock that another thread held at the moment of a fork is never given back in the child.
+    global _making
+    _making = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_lock)
+
+
+def _client_of(settings: S3Settings, endpoint: str | None) -> "S3Client":
+    """This process's client: sockets of a parent process are not for its children."""
+    with _making:
+        return _kept_client(os.getpid(), settings, endpoint, ATTEMPTS)
+
+
+@lru_cache
+def _kept_client(pid: int, settings: S3Settings, endpoint: str | None, attempts: int) -> "S3Client":
+    return _new_client(settings, endpoint, attempts)
+
+
+def _new_client(settings: S3Settings, endpoint: str | None, attempts: int) -> "S3Client":
+    return _session(os.getpid()).client(
+        "s3",
+        region_name=settings.region,
+        endpoint_url=endpoint,
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=settings.secret_access_key,
+        config=Config(
+            signature_version="s3v4",
+            s3={
+                "addressing_style": "path" if settings.force_path_style else "virtual",
+                "use_accelerate_endpoint": settings.use_accelerate,
+                "us_east_1_regional_endpoint": "regional",
+            },
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=POOL_CONNECTIONS,
+            request_checksum_calculation=settings.checksums.value,
+            response_checksum_validation=settings.checksums.value,
+        ),
+    )
+
+
+@lru_cache
+def _session(pid: int) -> boto3.session.Session:
+    """A session parses S3's description once; the clients made of it share that."""
+    return boto3.session.Session()
+
+
+def _status_of(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _failure_of(error: Exception, settings: S3Settings) -> S3Failure:
+    if isinstance(error, S3UploadFailedError) and isinstance(error.__context__, ClientError):
+        error = error.__context__
+    if isinstance(error, ClientError):
+        return failure_of_answer(error.response, settings)
+    if isinstance(error, boto.EndpointConnectionError):
+        return S3Failure(_unreached(error.kwargs.get("error")), "no connection")
+    for kinds, kind in _KINDS_OF_EXCEPTIONS:
+        if isinstance(error, kinds):
+            return S3Failure(kind, type(error).__name__)
+    return S3Failure(FailureKind.OTHER, type(error).__name__)
+
+
+def _unreached(error: object) -> FailureKind:
+    if isinstance(error, NameResolutionError | socket.gaierror):
+        return FailureKind.HOST_NOT_FOUND
+    cause = error.__cause__ if isinstance(error, NewConnectionError) else None
+    return FailureKind.REFUSED if isinstance(cause, ConnectionRefusedError) else FailureKind.TIMEOUT
+
+
+_KINDS_OF_EXCEPTIONS: Sequence[tuple[tuple[type[Exception], ...], FailureKind]] = (
+    ((boto.SSLError, SSLError), FailureKind.TLS),
+    ((boto.ConnectTimeoutError, boto.ReadTimeoutError, TimeoutError), FailureKind.TIMEOUT),
+    ((boto.FlexibleChecksumError,), FailureKind.DAMAGED),
+    (
+        (
+            boto.NoCredentialsError,
+            boto.PartialCredentialsError,
+            boto.CredentialRetrievalError,
+            boto.TokenRetrievalError,
+        ),
+        FailureKind.NO_CREDENTIALS,
+    ),
+    ((boto.HTTPClientError, boto.IncompleteReadError, HTTPError), FailureKind.BROKEN_OFF),
+)

@@ -1,0 +1,61 @@
+"""The arguments of requests to S3, made from settings and values."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from config import S3Settings, ServerSideEncryption
+from storage.types import ByteRange
+
+_RESPONSE_HEADERS = {
+    "content_type": "ResponseContentType",
+    "content_disposition": "ResponseContentDisposition",
+    "cache_control": "ResponseCacheControl",
+}
+
+
+class Place(TypedDict):
+    """Where an object lies."""
+
+    Bucket: str
+    Key: str
+
+
+def encryption(settings: S3Settings) -> dict[str, Any]:
+    """The encryption to ask for with every write; none leaves it to the bucket."""
+    if settings.sse is None:
+        return {}
+    if settings.sse is not ServerSideEncryption.KMS:
+        return {"ServerSideEncryption": "AES256"}
+    key_id = {"SSEKMSKeyId": settings.sse_kms_key_id} if settings.sse_kms_key_id else {}
+    return {"ServerSideEncryption": "aws:kms", **key_id}
+
+
+def write_options(
+    settings: S3Settings, content_type: str | None = None, metadata: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The arguments of whatever begins an object."""
+    options = encryption(settings)
+    if content_type is not None:
+        options["ContentType"] = content_type
+    if metadata:
+        options["Metadata"] = dict(metadata)
+    return options
+
+
+def response_headers(headers: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments that make a store answer with `content_type`, `content_disposition`, `cache_control`."""
+    return {_RESPONSE_HEADERS[name]: value for name, value in headers.items()}
+
+
+class Range(TypedDict, total=False):
+    """Which bytes of an object; all where it is empty."""
+
+    Range: str
+
+
+def range_of(byte_range: ByteRange | None) -> Range:
+    """HTTP's form of a range, in which the last byte is named."""
+    if byte_range is None:
+        return {}
+    last = "" if byte_range.stop is None else byte_range.stop - 1
+    return {"Range": f"bytes={byte_range.start}-{last}"}
