@@ -9,6 +9,7 @@ from flask_migrate import Migrate  # type: ignore[import-untyped]  # the package
 
 from blueprints import http
 from blueprints.proxies import TrustedProxies
+from blueprints.routes import register_blueprints
 from config import LogLevel, Settings, load_settings
 from services.system import System, open_system
 
@@ -35,6 +36,7 @@ def create_app_on(system: System) -> Flask:
     app.extensions[http.EXTENSION] = system
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the provider by its base class
     http.install(app)
+    register_blueprints(app)
     Migrate(app, system.database, directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
     if system.settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, system.settings.trusted_proxies)  # type: ignore[method-assign]

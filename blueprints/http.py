@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Flask, Response, current_app, g, jsonify, request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import BadRequest as HttpBadRequest
 from werkzeug.exceptions import HTTPException
@@ -34,8 +34,25 @@ class Dto(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
+    @field_validator("*")
+    @classmethod
+    def _is_storable(cls, value: Any) -> Any:
+        """No database keeps NUL in a text, and lone surrogates are no characters."""
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and ("\0" in text or not _is_encodable(text)):
+                raise ValueError("text with NUL or unpaired surrogates")
+        return value
+
 
 D = TypeVar("D", bound=Dto)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def current_system() -> System:
@@ -105,7 +122,8 @@ def body_of(kind: type[D]) -> D:
         return validated(kind, {})
     try:
         data = request.get_json()
-    except HttpBadRequest:
+    except (HttpBadRequest, RecursionError):
+        # Python's parser gives up on deep nesting with a RecursionError.
         raise BadRequest("The body is not JSON") from None
     return validated(kind, data)
 

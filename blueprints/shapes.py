@@ -21,6 +21,26 @@ def user_json(user: User) -> dict[str, Any]:
     }
 
 
+def user_admin_json(user: User) -> dict[str, Any]:
+    """UserAdminResponseDto: what the user and administrators see."""
+    return {
+        **user_json(user),
+        # Everyone is a group of their own: people in pictures are not recognised across users.
+        "clusterGroupId": str(user.id),
+        "storageLabel": user.storage_label,
+        "shouldChangePassword": user.should_change_password,
+        "isAdmin": user.is_admin,
+        "createdAt": iso(user.created_at),
+        "deletedAt": iso_or_none(user.deleted_at),
+        "updatedAt": iso(user.updated_at),
+        "oauthId": user.oauth_id,
+        "quotaSizeInBytes": user.quota_size_in_bytes,
+        "quotaUsageInBytes": user.quota_usage_in_bytes,
+        "status": user.status,
+        "license": None,
+    }
+
+
 def asset_json(
     asset: Asset, *, exif: AssetExif | None = None, has_metadata: bool, owner: User | None = None
 ) -> dict[str, Any]:

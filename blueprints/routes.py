@@ -1,0 +1,11 @@
+"""Which blueprints the application has."""
+
+from flask import Flask
+
+from blueprints import admin_users, api_keys, auth, empty_lists, server, sessions, users
+
+
+def register_blueprints(app: Flask) -> None:
+    """Puts every route under its address; http.install has run before."""
+    for module in (server, auth, users, admin_users, api_keys, sessions, empty_lists):
+        app.register_blueprint(module.bp)
