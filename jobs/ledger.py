@@ -28,7 +28,7 @@ _LONGEST_RETRY = timedelta(minutes=10)
 _ERROR_LENGTH = 4000
 _WORKER_DIED = "The worker that ran this job died, or went silent for longer than its lease."
 # Wakes every thread of a large installation; the ledger tells each of them what to do.
-_RING_AT_MOST = 64
+RING_AT_MOST = 64
 _RING_LIST = "enqueued jobs"
 # Any number that no other advisory lock of ours uses.
 _CLAIM_LOCK = 0x0B0C4E7
@@ -76,13 +76,13 @@ def enqueue_all(session: Session, name: JobName, many: Iterable[Mapping[str, Any
     if not rows:
         return
     session.execute(_insert(session).on_conflict_do_nothing(index_elements=[Job.dedupe_key]), rows)
-    _remember_to_ring(session, [row["id"] for row in rows[:_RING_AT_MOST]])
+    _remember_to_ring(session, [row["id"] for row in rows[:RING_AT_MOST]])
 
 
 def enqueued_in(session: Session) -> list[UUID]:
     """The jobs enqueued in a transaction that are due; asked once, after its commit, to ring for them."""
     ids: list[UUID] = session.info.pop(_RING_LIST, [])
-    return ids[:_RING_AT_MOST]
+    return ids[:RING_AT_MOST]
 
 
 def _remember_to_ring(session: Session, ids: list[UUID]) -> None:
@@ -281,7 +281,7 @@ def recover(database: Database) -> list[UUID]:
         return list(session.scalars(again))
 
 
-def due(database: Database, queue: QueueName, limit: int = _RING_AT_MOST) -> list[UUID]:
+def due(database: Database, queue: QueueName, limit: int = RING_AT_MOST) -> list[UUID]:
     """The first jobs of a queue that are due, to ring for them."""
     with database.read() as session:
         return list(

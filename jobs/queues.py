@@ -3,15 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from jobs.ledger import MAX_ATTEMPTS
 from jobs.names import QueueName
-from models.base import Database, utc_now
+from models.base import Database, rows_changed, utc_now
 from models.jobs import Job, JobStatus, QueueState
 
 LISTED_AT_MOST = 1000
@@ -24,8 +23,8 @@ class JobState(StrEnum):
     """
 
     ACTIVE = "active"
-    FAILED = "failed"
     COMPLETED = "completed"
+    FAILED = "failed"
     DELAYED = "delayed"
     WAITING = "waiting"
     PAUSED = "paused"
@@ -101,8 +100,7 @@ def clear_failed(database: Database, queue: QueueName) -> int:
 
 def _strike_off(database: Database, queue: QueueName, status: JobStatus) -> int:
     with database.write() as session:
-        struck = session.execute(delete(Job).where(Job.queue == queue, Job.status == status))
-        return cast(CursorResult[Any], struck).rowcount
+        return rows_changed(session, delete(Job).where(Job.queue == queue, Job.status == status))
 
 
 def retry_failed(database: Database, queue: QueueName) -> list[UUID]:

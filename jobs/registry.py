@@ -8,7 +8,7 @@ from uuid import UUID
 
 from jobs.names import JobName, QueueName
 
-Progress = Callable[[float], None]
+Progress = Callable[[float], object]
 H = TypeVar("H", bound=Callable[..., None])
 
 # By the name as text: that is how the ledger gives it back.

@@ -1,0 +1,1 @@
+"""Commands under `flask`, for whoever runs the server."""
