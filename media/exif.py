@@ -1,0 +1,264 @@
+"""Metadata of a media file, read by exiftool and reduced to values that a database takes."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from media.tools import ExifTool
+
+Tags = Mapping[str, Any]
+
+# Immich's order: the first that holds a valid date is the moment the picture was taken.
+_DATES = (
+    "SubSecDateTimeOriginal", "SubSecCreateDate", "SubSecMediaCreateDate", "DateTimeOriginal", "CreationDate",
+    "CreateDate", "MediaCreateDate", "DateTimeCreated", "GPSDateTime", "DateTimeUTC", "SonyDateTime2",
+    "SourceImageCreateTime",
+)
+_OFFSETS = ("OffsetTimeOriginal", "OffsetTime", "OffsetTimeDigitized", "TimeZone")
+_MAKES = ("Make", "DeviceManufacturer", "AndroidMake")
+_MODELS = ("Model", "DeviceModelName", "AndroidModel")
+_LENSES = ("LensID", "LensType", "LensSpec", "LensModel")
+_DESCRIPTIONS = ("ImageDescription", "Description")
+_POSITION = ("GPSLatitude", "GPSLongitude")
+_OTHERS = ("ExposureTime", "ProjectionType")
+# Asked for as numbers; the rest as exiftool prints it for people (`1/4000`, a lens's name).
+_NUMBERS = ("FNumber", "FocalLength", "ISO", "Rating")
+# About the pixels of one file; a sidecar's say nothing about them.
+_PIXELS = ("ImageSize", "ImageWidth", "ImageHeight", "Orientation", "Rotation", "MIMEType")
+
+_SIDECAR_TAGS = (
+    *_DATES, *_OFFSETS, *_MAKES, *_MODELS, *_LENSES, *_DESCRIPTIONS, *_OTHERS,
+    *(f"{name}#" for name in (*_POSITION, *_NUMBERS)),
+)
+_TAGS = (*_SIDECAR_TAGS, *(f"{name}#" for name in _PIXELS))
+# Where a sidecar has one of a group, the file's own of that group count no more.
+_GROUPS = (_MAKES, _MODELS, _LENSES, _DESCRIPTIONS, _POSITION)
+
+_DATE = re.compile(
+    r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d\d?:?\d\d)?"
+)
+_OFFSET = re.compile(r"([+-])(\d\d?):?(\d\d)")
+# A zone's offset lies between these on Earth; a camera's may be nonsense.
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
+
+_INT4 = 2**31 - 1
+_NAME_LENGTH = 1_000
+_TEXT_LENGTH = 100_000
+
+_exiftool = ExifTool()
+
+
+@dataclass(frozen=True, slots=True)
+class TakenAt:
+    """When a picture was taken: the moment, what the clock on the wall showed (as if it were UTC), the zone."""
+
+    moment: datetime
+    local: datetime
+    # `UTC+5:30` as Immich writes it; None where the file tells none, and the clock counts as UTC.
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file tells about itself; anything absent, absurd or unreadable is None.
+
+    `exif_image_*` are the pixels as stored, `width` and `height` as shown after orientation.
+    `focal_length` is in millimetres, `exposure_time` in seconds (`1/4000`).
+    """
+
+    file_size: int
+    make: str | None
+    model: str | None
+    lens_model: str | None
+    exif_image_width: int | None
+    exif_image_height: int | None
+    width: int | None
+    height: int | None
+    orientation: str | None
+    taken_at: TakenAt | None
+    f_number: float | None
+    focal_length: float | None
+    iso: int | None
+    exposure_time: str | None
+    latitude: float | None
+    longitude: float | None
+    description: str
+    projection_type: str | None
+    rating: int | None
+
+
+def read_metadata(path: Path, sidecar: Path | None = None) -> Metadata:
+    """The metadata of a file; what its `.xmp` sidecar says wins.
+
+    A file without metadata, or broken, gives a Metadata that knows little. Raises ToolFailed and
+    ToolTimeout.
+    """
+    tags = _exiftool.read(path, _TAGS)
+    if sidecar is not None:
+        tags = _merged(tags, _exiftool.read(sidecar, _SIDECAR_TAGS))
+    width, height = _stored_size(tags)
+    swapped = _is_quarter_turned(tags)
+    latitude, longitude = _position(tags)
+    return Metadata(
+        file_size=path.stat().st_size,
+        make=_first_text(tags, _MAKES),
+        model=_first_text(tags, _MODELS),
+        lens_model=_lens(tags),
+        exif_image_width=width,
+        exif_image_height=height,
+        width=height if swapped else width,
+        height=width if swapped else height,
+        orientation=_orientation(tags),
+        taken_at=_taken_at(tags),
+        f_number=_positive(tags, "FNumber"),
+        focal_length=_positive(tags, "FocalLength"),
+        iso=_whole(tags, "ISO", 1, _INT4),
+        exposure_time=_text(tags.get("ExposureTime")),
+        latitude=latitude,
+        longitude=longitude,
+        description=_description(tags),
+        projection_type=(_text(tags.get("ProjectionType")) or "").upper() or None,
+        rating=_whole(tags, "Rating", 1, 5),
+    )
+
+
+def close() -> None:
+    """Ends exiftool; the next call starts it again."""
+    _exiftool.close()
+
+
+def _merged(tags: Tags, sidecar: Tags) -> Tags:
+    hidden = {name for group in _GROUPS if not sidecar.keys().isdisjoint(group) for name in group}
+    if _taken_at(sidecar) is not None:
+        hidden |= {*_DATES, *_OFFSETS}
+    return {name: value for name, value in tags.items() if name not in hidden} | dict(sidecar)
+
+
+def _taken_at(tags: Tags) -> TakenAt | None:
+    for name in _DATES:
+        match = _DATE.match(_text(tags.get(name)) or "")
+        wall = _wall_clock(match) if match else None
+        if match and wall:
+            # What the panorama software notes as its zone is the zone of the computer.
+            others = () if name == "SourceImageCreateTime" else _OFFSETS
+            offset = _first_offset([match[8], *(_text(tags.get(other)) for other in others)])
+            moment = wall - offset if offset is not None else wall
+            return TakenAt(moment, wall, _zone_name(offset) if offset is not None else None)
+    return None
+
+
+def _wall_clock(match: re.Match[str]) -> datetime | None:
+    year, month, day, hour, minute, second, fraction = (match[index] or "0" for index in range(1, 8))
+    if not 1000 <= int(year) <= 9998:
+        return None
+    try:
+        return datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second),
+            int(fraction.ljust(3, "0")[:3]) * 1000, UTC,
+        )
+    except ValueError:
+        return None
+
+
+def _first_offset(texts: Iterable[str | None]) -> timedelta | None:
+    return next((offset for text in texts if (offset := _offset(text)) is not None), None)
+
+
+def _offset(text: str | None) -> timedelta | None:
+    if text == "Z":
+        return timedelta(0)
+    match = _OFFSET.fullmatch(text or "")
+    if match is None:
+        return None
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    offset = -offset if match[1] == "-" else offset
+    return offset if _WEST <= offset <= _EAST else None
+
+
+def _zone_name(offset: timedelta) -> str:
+    sign = "-" if offset < timedelta(0) else "+"
+    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+    return f"UTC{sign}{hours}" + (f":{minutes:02}" if minutes else "")
+
+
+def _stored_size(tags: Tags) -> tuple[int | None, int | None]:
+    # `ImageSize` first: in some RAW files width and height are those of the embedded preview.
+    sizes = str(tags.get("ImageSize", "")).split()
+    if len(sizes) != 2:
+        sizes = [str(tags.get("ImageWidth")), str(tags.get("ImageHeight"))]
+    width, height = (int(size) if re.fullmatch(r"[1-9]\d{0,8}", size) else None for size in sizes)
+    return (width, height) if width and height else (None, None)
+
+
+def _is_quarter_turned(tags: Tags) -> bool:
+    # HEIF keeps its rotation outside EXIF, and decoders obey that one alone.
+    if tags.get("MIMEType") in ("image/heic", "image/heif", "image/avif"):
+        return tags.get("Rotation") in (90, 270)
+    return tags.get("Orientation") in (5, 6, 7, 8)
+
+
+def _orientation(tags: Tags) -> str | None:
+    orientation = _whole(tags, "Orientation", 1, 8)
+    return None if orientation is None else str(orientation)
+
+
+def _position(tags: Tags) -> tuple[float | None, float | None]:
+    latitude, longitude = (_number(tags.get(name)) for name in _POSITION)
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None, None
+    # 0, 0 is what devices write that do not know where they are.
+    return (latitude, longitude) if latitude or longitude else (None, None)
+
+
+def _lens(tags: Tags) -> str | None:
+    name = _first_text(tags, _LENSES)
+    if name is None or name == "----" or name.startswith("Unknown"):
+        return None
+    # exiftool names every lens that the number may stand for.
+    return name.partition(" or ")[0]
+
+
+def _description(tags: Tags) -> str:
+    texts = (_text(tags.get(name), _TEXT_LENGTH) for name in _DESCRIPTIONS)
+    return next((text for text in texts if text), "")
+
+
+def _first_text(tags: Tags, names: Iterable[str]) -> str | None:
+    return next((text for name in names if (text := _text(tags.get(name)))), None)
+
+
+def _text(value: object, longest: int = _NAME_LENGTH) -> str | None:
+    """The value as text that PostgreSQL takes: no NUL, no half of a surrogate pair."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, str | int | float):
+        return None
+    text = str(value).replace("\0", "").encode("utf-8", "ignore").decode().strip()
+    return text if 0 < len(text) <= longest else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
+def _positive(tags: Tags, name: str) -> float | None:
+    number = _number(tags.get(name))
+    return number if number is not None and 0 < number < 1e6 else None
+
+
+def _whole(tags: Tags, name: str, low: int, high: int) -> int | None:
+    number = _number(tags.get(name))
+    return round(number) if number is not None and low <= number <= high else None
+
