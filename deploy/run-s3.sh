@@ -12,6 +12,13 @@ fi
 keys=$(.venv/bin/python deploy/s3_server_keys.py data/seaweedfs.keys)
 read -r port access_key secret_key <<<"$keys"
 # Keys of the environment win: the server is started with whatever Bucketroll will use.
+for name in S3_ACCESS_KEY_ID S3_SECRET_ACCESS_KEY; do
+    file="${name}_FILE"
+    if [[ -n ${!file:-} ]]; then
+        printf -v "$name" '%s' "$(<"${!file}")"
+        unset "$file"
+    fi
+done
 if [[ -n ${S3_ACCESS_KEY_ID:-} && -n ${S3_SECRET_ACCESS_KEY:-} ]]; then
     access_key=$S3_ACCESS_KEY_ID
     secret_key=$S3_SECRET_ACCESS_KEY
