@@ -104,6 +104,13 @@ class Settings:
     web_threads: int
     worker_threads: int
 
+    @property
+    def database_folders(self) -> tuple[Path, ...]:
+        """The folder of the SQLite file; none where the database is a server."""
+        if self.database_url.get_backend_name() != "sqlite":
+            return ()
+        return (Path(self.database_url.database or "").parent,)
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:

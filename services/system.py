@@ -39,7 +39,7 @@ class System:
 
 def open_system(settings: Settings) -> System:
     """Opens what a process needs; nothing is contacted but the folders of the settings."""
-    for folder in (settings.media_location, settings.staging_location):
+    for folder in (settings.media_location, settings.staging_location, *settings.database_folders):
         folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     return System(

@@ -179,6 +179,11 @@ def test_postgresql_is_spoken_by_psycopg_3(url: str) -> None:
     assert load_settings({"DB_URL": url}).database_url.drivername == "postgresql+psycopg"
 
 
+def test_a_database_file_has_a_folder_and_a_database_server_none() -> None:
+    assert load_settings({"DB_URL": "sqlite:////srv/db/one.db"}).database_folders == (Path("/srv/db"),)
+    assert load_settings({"DB_URL": "postgresql://h/d"}).database_folders == ()
+
+
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     secret, key = tmp_path / "secret", tmp_path / "key"
     secret.write_text("hidden\n")
