@@ -1,6 +1,5 @@
 """The web application: create_app wires settings, services and blueprints together."""
 
-import logging
 import os
 from pathlib import Path
 
@@ -10,23 +9,16 @@ from flask_migrate import Migrate  # type: ignore[import-untyped]  # the package
 from blueprints import http
 from blueprints.proxies import TrustedProxies
 from blueprints.routes import register_blueprints
-from config import LogLevel, Settings, load_settings
+from cli import register_commands
+from config import Settings, load_settings
+from services.logs import start_logging
 from services.system import System, open_system
-
-_LEVELS = {
-    LogLevel.VERBOSE: logging.DEBUG,
-    LogLevel.DEBUG: logging.DEBUG,
-    LogLevel.LOG: logging.INFO,
-    LogLevel.WARN: logging.WARNING,
-    LogLevel.ERROR: logging.ERROR,
-    LogLevel.FATAL: logging.CRITICAL,
-}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application, on settings from the environment by default. Raises ConfigError."""
     settings = settings or load_settings(os.environ)
-    logging.basicConfig(level=_LEVELS[settings.log_level], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(settings.log_level)
     return create_app_on(open_system(settings))
 
 
@@ -37,6 +29,7 @@ def create_app_on(system: System) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the provider by its base class
     http.install(app)
     register_blueprints(app)
+    register_commands(app)
     Migrate(app, system.database, directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
     if system.settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, system.settings.trusted_proxies)  # type: ignore[method-assign]

@@ -58,6 +58,13 @@ class StorageFull(StorageUnavailable):
     status = 507
 
 
+class DatabaseUnavailable(AppError):
+    """The database does not answer, or is locked for too long."""
+
+    status = 503
+    retryable = True
+
+
 class StorageDenied(StorageError):
     """The store refuses our credentials, or the action."""
 

@@ -10,11 +10,12 @@ from uuid import UUID
 from flask import Flask, Response, current_app, g, jsonify, request
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import BadRequest as HttpBadRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from errors import AppError, BadRequest, Forbidden, TooManyRequests, ValidationFailed
+from errors import AppError, BadRequest, DatabaseUnavailable, Forbidden, TooManyRequests, ValidationFailed
 from services import auth
 from services.auth import Auth, Credentials
 from services.permissions import Permission
@@ -190,6 +191,7 @@ def install(app: Flask) -> None:
     app.url_map.converters["id"] = IdConverter
     app.register_error_handler(AppError, _on_app_error)
     app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(OperationalError, _on_database_error)
     app.register_error_handler(Exception, _on_unexpected_error)
     app.after_request(_finish)
 
@@ -220,6 +222,11 @@ def _on_http_error(error: HTTPException) -> Response:
     # Immich knows no 405: a method without a route is a route that does not exist.
     response.status_code = 404 if error.code == 405 else error.code or 500
     return response
+
+
+def _on_database_error(error: OperationalError) -> Response:
+    logger.error("%s %s: the database does not answer: %s", request.method, request.path, error.orig)
+    return _on_app_error(DatabaseUnavailable("The database does not answer; please try again"))
 
 
 def _on_unexpected_error(error: Exception) -> Response:

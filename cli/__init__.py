@@ -1,1 +1,11 @@
 """Commands under `flask`, for whoever runs the server."""
+
+from flask import Flask
+
+from cli import jobs, storage
+
+
+def register_commands(app: Flask) -> None:
+    """Puts every group of commands under `flask`."""
+    for module in (jobs, storage):
+        app.cli.add_command(module.group)

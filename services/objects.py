@@ -6,11 +6,11 @@ announcement behind, and the sweep removes the object that it names.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from config import MediaKind
@@ -30,9 +30,26 @@ SWEEP_BATCH = 200
 
 def announce(system: System, path: str, size: int) -> None:
     """Commits that an object of `size` bytes may soon lie at the path, without an owner."""
-    expires_at = utc_now() + LEASE + timedelta(seconds=size / SLOWEST_BYTES_PER_SECOND)
+    announce_all(system, {path: size})
+
+
+def announce_all(system: System, sizes: Mapping[str, int]) -> None:
+    """Announces objects, by path and size in bytes, in one commit.
+
+    A path may be announced again, and may have an owner already: derived files keep their names.
+    Raises StorageUnavailable where the sweep is just removing what lay there.
+    """
+    now = utc_now()
     with system.database.write() as session:
-        session.add(PendingObject(path=path, expires_at=expires_at))
+        for path, size in sizes.items():
+            expires_at = now + LEASE + timedelta(seconds=size / SLOWEST_BYTES_PER_SECOND)
+            pending = session.get(PendingObject, path, with_for_update=True)
+            if pending is None:
+                session.add(PendingObject(path=path, expires_at=expires_at))
+            elif pending.swept_at is None:
+                pending.expires_at = expires_at
+            else:
+                raise StorageUnavailable(f"{path} is just being removed")
 
 
 def adopt(session: Session, path: str, kind: MediaKind, owner_id: UUID, digest: Digest) -> None:
@@ -53,17 +70,18 @@ def adopt(session: Session, path: str, kind: MediaKind, owner_id: UUID, digest: 
 def disown(session: Session, paths: Sequence[str]) -> None:
     """Takes the rows of objects away in the caller's transaction; `remove_disowned` then deletes them."""
     session.execute(delete(StoredObject).where(StoredObject.path.in_(paths)))
+    # A job may be announcing the same paths anew; it finds them taken over.
+    session.execute(delete(PendingObject).where(PendingObject.path.in_(paths)))
     now = utc_now()
     session.add_all(PendingObject(path=path, expires_at=now, swept_at=now) for path in paths)
 
 
 def abandon(system: System, paths: Iterable[str]) -> None:
-    """Gives up announced objects at once. What cannot be deleted now is left to the sweep."""
-    for path in paths:
-        with system.database.write() as session:
-            taken = _take_over(session, path, utc_now())
-        if taken:
-            remove_disowned(system, [path])
+    """Gives up announced objects at once, unless they have found an owner after all.
+
+    What cannot be deleted now is left to the sweep.
+    """
+    remove_disowned(system, [path for path in paths if _claimed(system, path)])
 
 
 def remove_disowned(system: System, paths: Iterable[str]) -> int:
@@ -81,37 +99,33 @@ def remove_disowned(system: System, paths: Iterable[str]) -> int:
     return removed
 
 
-def sweep_pending(system: System, now: datetime | None = None) -> int:
-    """Removes every object whose announcement has expired without an owner; returns how many.
+def sweep_pending(system: System, as_of: datetime) -> int:
+    """Removes every object whose announcement expires by then without an owner; returns how many.
 
     Safe beside running uploads: taking over and adopting exclude each other in the database.
     """
-    now = now or utc_now()
     removed = 0
-    while paths := _expired(system, now):
-        done = remove_disowned(system, [path for path in paths if _claimed(system, path, now)])
+    while paths := _expired(system, as_of):
+        done = remove_disowned(system, [path for path in paths if _claimed(system, path)])
         removed += done
         if not done:
             break
     return removed
 
 
-def _expired(system: System, now: datetime) -> Sequence[str]:
+def _expired(system: System, as_of: datetime) -> Sequence[str]:
     with system.database.read() as session:
         return session.scalars(
-            select(PendingObject.path).where(PendingObject.expires_at <= now).limit(SWEEP_BATCH)
+            select(PendingObject.path).where(PendingObject.expires_at <= as_of).limit(SWEEP_BATCH)
         ).all()
 
 
-def _claimed(system: System, path: str, now: datetime) -> bool:
+def _claimed(system: System, path: str) -> bool:
+    """Takes an object over for deletion; an announcement whose object has an owner is dropped instead."""
+    now = utc_now()
     with system.database.write() as session:
-        return _take_over(session, path, now)
-
-
-def _take_over(session: Session, path: str, now: datetime) -> bool:
-    """Marks an announcement as taken; one whose object has an owner after all is dropped instead."""
-    owned = exists().where(StoredObject.path == path)
-    session.execute(delete(PendingObject).where(PendingObject.path == path, owned))
-    free = or_(PendingObject.swept_at.is_(None), PendingObject.swept_at <= now)
-    taken = update(PendingObject).where(PendingObject.path == path, free).values(swept_at=now, expires_at=now)
-    return bool(rows_changed(session, taken))
+        if session.get(StoredObject, path) is None:
+            session.merge(PendingObject(path=path, expires_at=now, swept_at=now))
+            return True
+        session.execute(delete(PendingObject).where(PendingObject.path == path))
+        return False

@@ -24,6 +24,7 @@ from services import objects, thumbnails
 from services.auth import Auth
 from services.system import System
 from storage import core
+from storage.types import StorageKey
 
 # SQLite takes some tens of thousands of bound values at most; a batch stays far below.
 CHECKSUM_BATCH = 5000
@@ -113,9 +114,9 @@ def store(
         raise BadRequest("File is empty")
     if known := known_checksums(system, auth, [file.digest.sha1]):
         return UploadResult(known[file.digest.sha1].asset_id, UploadStatus.DUPLICATE)
-    parts = [_place(system, auth, file, PurePosixPath(new.file_name).suffix)]
+    parts = [_place(system, file, core.original_key(auth.user_id, PurePosixPath(new.file_name).suffix))]
     if sidecar is not None and sidecar.digest.size:
-        parts.append(_place(system, auth, sidecar, ".xmp"))
+        parts.append(_place(system, sidecar, core.sidecar_key(auth.user_id)))
     try:
         for part in parts:
             objects.announce(system, part.path, part.file.digest.size)
@@ -138,8 +139,7 @@ class _Part:
     path: str
 
 
-def _place(system: System, auth: Auth, file: ReceivedFile, suffix: str) -> _Part:
-    key = core.original_key(auth.user_id, uuid4(), suffix)
+def _place(system: System, file: ReceivedFile, key: StorageKey) -> _Part:
     return _Part(file, system.storage.new_path(key, MediaKind.ORIGINALS))
 
 
