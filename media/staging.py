@@ -12,14 +12,12 @@ from hashlib import sha1
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from uuid import uuid4
 from zlib import crc32
 
 from errors import StorageFull
-
-if TYPE_CHECKING:
-    from storage.service import AppStorageService
+from storage.service import AppStorageService
 
 _LOCK_NAME = "lock"
 _CHUNK = 1024 * 1024
@@ -124,7 +122,7 @@ class Staging:
         return self._folder() / f"{uuid4().hex}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
 
     @contextmanager
-    def stage_to_temp(self, storage: "AppStorageService", path: str) -> Iterator[Path]:
+    def stage_to_temp(self, storage: AppStorageService, path: str) -> Iterator[Path]:
         """The object at a stored path as a local file, for the time of the block (RFC, `stageToTemp`).
 
         Where the engine keeps files it is the object itself: read it, never change it. Else a
@@ -145,7 +143,7 @@ class Staging:
 
     @contextmanager
     def upload_from_temp(
-        self, storage: "AppStorageService", path: str, *, content_type: str | None = None
+        self, storage: AppStorageService, path: str, *, content_type: str | None = None
     ) -> Iterator[TempOutput]:
         """A temporary file to write to that becomes the object at a stored path (RFC, `uploadFromTemp`).
 

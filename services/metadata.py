@@ -1,0 +1,77 @@
+"""Metadata: the job that reads what an asset's file and its sidecar say about it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+
+from jobs.names import JobName
+from jobs.registry import job
+from media.exif import Metadata, read_metadata
+from models.assets import Asset, AssetExif, AssetFile, AssetFileType
+from services.system import System
+
+
+@job(JobName.ASSET_EXTRACT_METADATA)
+def extract_metadata(system: System, id: UUID) -> None:
+    """Reads an asset's metadata into its rows, or reads it again; an asset that is gone is no error.
+
+    Raises ToolFailed and ToolTimeout where exiftool cannot read the file at all.
+    """
+    with system.database.read() as session:
+        asset = session.get(Asset, id)
+        sidecar_path = session.scalar(
+            select(AssetFile.path).where(AssetFile.asset_id == id, AssetFile.type == AssetFileType.SIDECAR)
+        )
+    if asset is None:
+        return
+    _keep(system, id, _read(system, asset.original_path, sidecar_path))
+
+
+def _read(system: System, path: str, sidecar_path: str | None) -> Metadata:
+    with ExitStack() as stack:
+        def stage(stored: str) -> Path:
+            return stack.enter_context(system.staging.stage_to_temp(system.storage, stored))
+
+        return read_metadata(stage(path), None if sidecar_path is None else stage(sidecar_path))
+
+
+def _keep(system: System, asset_id: UUID, metadata: Metadata) -> None:
+    with system.database.write() as session:
+        # The lock keeps the asset from being removed between this look and the commit.
+        asset = session.get(Asset, asset_id, with_for_update=True)
+        if asset is None:
+            return
+        exif = session.get(AssetExif, asset_id)
+        if exif is None:
+            exif = AssetExif(asset_id=asset_id)
+            session.add(exif)
+        _date(asset, exif, metadata)
+        _describe(exif, metadata)
+        asset.width, asset.height = metadata.width, metadata.height
+
+
+def _date(asset: Asset, exif: AssetExif, metadata: Metadata) -> None:
+    """Dates as Immich sets them: when the picture was taken, else the older of the file's own dates."""
+    taken = metadata.taken_at
+    if taken is not None:
+        asset.file_created_at, asset.local_date_time = taken.moment, taken.local
+    else:
+        asset.file_created_at = min(asset.file_created_at, asset.file_modified_at)
+        asset.local_date_time = asset.file_created_at
+    exif.date_time_original = asset.file_created_at
+    exif.time_zone = taken.zone if taken is not None else None
+    exif.modify_date = asset.file_modified_at
+
+
+def _describe(exif: AssetExif, metadata: Metadata) -> None:
+    exif.file_size_in_byte = metadata.file_size
+    exif.make, exif.model, exif.lens_model = metadata.make, metadata.model, metadata.lens_model
+    exif.exif_image_width, exif.exif_image_height = metadata.exif_image_width, metadata.exif_image_height
+    exif.orientation = metadata.orientation
+    exif.f_number, exif.focal_length = metadata.f_number, metadata.focal_length
+    exif.iso, exif.exposure_time = metadata.iso, metadata.exposure_time
+    exif.latitude, exif.longitude = metadata.latitude, metadata.longitude
+    exif.description, exif.rating = metadata.description, metadata.rating
+    exif.projection_type = metadata.projection_type

@@ -1,0 +1,110 @@
+"""Thumbnails: the job that makes an asset's preview, thumbnail and thumbhash."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from config import MediaKind
+from errors import UnsupportedMedia
+from jobs.names import JobName
+from jobs.registry import job
+from media import images, mime
+from media.images import Preview
+from media.staging import Digest
+from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.objects import StoredObject
+from services import objects
+from services.system import System
+from storage import core
+from storage.types import StorageKey
+
+
+@dataclass(frozen=True, slots=True)
+class _DerivedFile:
+    """A file that was made and stored, and does not belong to its asset yet."""
+
+    type: AssetFileType
+    path: str
+    digest: Digest
+    is_transparent: bool
+
+
+def can_make(asset: Asset) -> bool:
+    """Whether an asset is to have thumbnails: pictures that are not hidden (a live photo's video is)."""
+    return asset.type == AssetType.IMAGE and asset.visibility != AssetVisibility.HIDDEN
+
+
+@job(JobName.ASSET_GENERATE_THUMBNAILS)
+def generate_thumbnails(system: System, id: UUID) -> None:
+    """Makes preview, thumbnail and thumbhash of an asset, or makes them again.
+
+    The original is read once and decoded once. Objects come first, all rows in one commit; an
+    asset that is deleted meanwhile takes them with it. Raises UnsupportedMedia and MediaError,
+    which set the job aside for an admin to see.
+    """
+    with system.database.read() as session:
+        asset = session.get(Asset, id)
+    if asset is None or asset.visibility == AssetVisibility.HIDDEN:
+        return
+    extension = mime.extension_of(asset.original_path)
+    if not can_make(asset) or not images.can_decode(extension):
+        raise UnsupportedMedia(f"No thumbnail can be made of {extension or 'this'} files")
+    preview, files = _make(system, asset)
+    _attach(system, asset, preview, files)
+
+
+def _make(system: System, asset: Asset) -> tuple[Preview, list[_DerivedFile]]:
+    """Makes and stores both pictures, announced but without an owner."""
+    preview_path = _new_path(system, core.preview_key(asset.owner_id, asset.id))
+    thumbnail_path = _new_path(system, core.thumbnail_key(asset.owner_id, asset.id))
+    staging, storage = system.staging, system.storage
+    with (
+        staging.stage_to_temp(storage, asset.original_path) as source,
+        staging.upload_from_temp(storage, preview_path, content_type="image/jpeg") as preview,
+        staging.upload_from_temp(storage, thumbnail_path, content_type="image/webp") as thumbnail,
+    ):
+        made = images.make_previews(source, preview.path, thumbnail.path)
+        sizes = {preview_path: preview.path.stat().st_size, thumbnail_path: thumbnail.path.stat().st_size}
+        objects.announce_all(system, sizes)
+    return made, [
+        _DerivedFile(AssetFileType.PREVIEW, preview_path, preview.digest, is_transparent=False),
+        _DerivedFile(AssetFileType.THUMBNAIL, thumbnail_path, thumbnail.digest, made.is_transparent),
+    ]
+
+
+def _new_path(system: System, key: StorageKey) -> str:
+    return system.storage.new_path(key, MediaKind.THUMBNAILS)
+
+
+def _attach(system: System, asset: Asset, preview: Preview, files: list[_DerivedFile]) -> None:
+    """Gives the files to the asset in one commit, and removes what nobody needs any more."""
+    with system.database.write() as session:
+        # The lock keeps the asset from being removed between this look and the commit.
+        found = session.get(Asset, asset.id, with_for_update=True)
+        if found is None:
+            unwanted = [file.path for file in files]
+        else:
+            found.thumbhash = preview.thumbhash
+            unwanted = [path for file in files if (path := _replace(session, found, file)) is not None]
+        if unwanted:
+            objects.disown(session, unwanted)
+    objects.remove_disowned(system, unwanted)
+
+
+def _replace(session: Session, asset: Asset, file: _DerivedFile) -> str | None:
+    """Puts a file in the place of the asset's former one; the former path where that is another."""
+    session.execute(delete(StoredObject).where(StoredObject.path == file.path))
+    objects.adopt(session, file.path, MediaKind.THUMBNAILS, asset.owner_id, file.digest)
+    row = session.scalar(
+        select(AssetFile).where(
+            AssetFile.asset_id == asset.id, AssetFile.type == file.type, AssetFile.is_edited.is_(False)
+        )
+    )
+    if row is None:
+        row = AssetFile(asset_id=asset.id, type=file.type, path=file.path)
+        session.add(row)
+    former = row.path
+    row.path, row.is_transparent = file.path, file.is_transparent
+    return former if former != file.path else None
