@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify
 from blueprints.http import Dto, current_system, query_of, require
 from errors import ValidationFailed
 from models.albums import AssetOrder
-from models.assets import AssetStatus, AssetType, AssetVisibility
+from models.assets import AssetType, AssetVisibility
 from services import timeline
 from services.access import no_access
 from services.auth import Auth
@@ -101,7 +101,7 @@ def _columns(photos: list[TimelinePhoto]) -> dict[str, list[Any]]:
         "ownerId": [str(one.owner_id) for one in assets],
         "projectionType": [one.projection_type for one in photos],
         "ratio": [_ratio(one.width, one.height) for one in assets],
-        "status": [AssetStatus.ACTIVE if one.deleted_at is None else one.status for one in assets],
+        "status": [one.status for one in assets],
         "thumbhash": [one.thumbhash and b64encode(one.thumbhash).decode() for one in assets],
         "city": [one.city for one in photos],
         "country": [one.country for one in photos],

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from errors import Unauthorized
 from models.albums import AlbumAsset, AssetOrder
-from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetStatus, AssetType, AssetVisibility
 from services.auth import Auth
 from services.system import System
 
@@ -177,8 +177,11 @@ def _matching(query: Select[*_Columns], auth: Auth, wanted: SearchFilter) -> Sel
         raise Unauthorized("Elevated permission is required")
     query = query.select_from(Asset).outerjoin(AssetExif, AssetExif.asset_id == Asset.id)
     query = query.where(Asset.owner_id == auth.user_id, Asset.visibility == wanted.visibility)
-    if not wanted.with_deleted and SearchDate.TRASHED not in wanted.dates:
-        query = query.where(Asset.deleted_at.is_(None))
+    # What is on its way out for good is found by nobody.
+    stays = [AssetStatus.ACTIVE]
+    if wanted.with_deleted or SearchDate.TRASHED in wanted.dates:
+        stays.append(AssetStatus.TRASHED)
+    query = query.where(Asset.status.in_(stays))
     return query.where(*_equalities(wanted), *_bounds(wanted), *_memberships(wanted))
 
 

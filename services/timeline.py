@@ -15,7 +15,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from errors import BadRequest, Unauthorized
 from models.albums import AlbumAsset, AlbumUser, AssetOrder
-from models.assets import Asset, AssetExif, AssetVisibility
+from models.assets import Asset, AssetExif, AssetStatus, AssetVisibility
 from models.base import UtcDateTime
 from services.access import no_access
 from services.auth import Auth
@@ -187,7 +187,9 @@ def neighbours_of(system: System, auth: Auth, asset: Asset) -> Neighbours:
 
 def _timeline_of(auth: Auth) -> Select[Asset]:
     return select(Asset).where(
-        Asset.owner_id == auth.user_id, Asset.deleted_at.is_(None), Asset.visibility == AssetVisibility.TIMELINE
+        Asset.owner_id == auth.user_id,
+        Asset.status == AssetStatus.ACTIVE,
+        Asset.visibility == AssetVisibility.TIMELINE,
     )
 
 
@@ -209,7 +211,8 @@ def _filtered(query: Select[*_Columns], auth: Auth, wanted: TimelineFilter) -> S
         # Immich opens the locked folder to sessions that gave their PIN code; nobody can give one here.
         raise Unauthorized("Elevated permission is required")
     query = query.where(Asset.owner_id == auth.user_id)
-    query = query.where(Asset.deleted_at.is_not(None) if wanted.is_trashed else Asset.deleted_at.is_(None))
+    # What is on its way out for good shows nowhere, not even in the trash.
+    query = query.where(Asset.status == (AssetStatus.TRASHED if wanted.is_trashed else AssetStatus.ACTIVE))
     query = query.where(
         Asset.visibility.in_(SHOWN) if wanted.visibility is None else Asset.visibility == wanted.visibility
     )
