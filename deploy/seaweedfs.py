@@ -9,6 +9,7 @@ import argparse
 import ctypes
 import json
 import os
+import random
 import secrets
 import select
 import shutil
@@ -35,6 +36,8 @@ START_SECONDS = 60
 GRACE_SECONDS = 3
 PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3.grpc", "s3")
 ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
+# Below the ports that the kernel gives to outgoing connections, so that none takes ours before the server does.
+PORT_RANGE = (12000, 32000)
 PR_SET_PDEATHSIG = 1
 
 _opener = build_opener(ProxyHandler({}))
@@ -85,21 +88,26 @@ def end(number: int, frame: FrameType | None) -> NoReturn:
 def choose_ports(folder: Path, s3_port: int) -> dict[str, int]:
     """Free loopback ports; those of the last start where they still are, since the master's state names its own."""
     kept = folder / "ports.json"
-    ports: dict[str, int] = json.loads(kept.read_text()) if kept.exists() else {}
-    with ExitStack() as stack:
-        for name in PORTS:
-            wanted = s3_port if name == "s3" else ports.get(name, 0)
-            listener = stack.enter_context(socket.socket())
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("127.0.0.1", wanted))
-            except OSError:
-                if name == "s3":
-                    sys.exit(f"Port {s3_port} is taken.")
-                listener.bind(("127.0.0.1", 0))
-            ports[name] = listener.getsockname()[1]
+    last: dict[str, int] = json.loads(kept.read_text()) if kept.exists() else {}
+    if s3_port and not is_free(s3_port):
+        sys.exit(f"Port {s3_port} is taken.")
+    ports = {"s3": s3_port} if s3_port else {}
+    for name in PORTS:
+        candidates = (last.get(name, 0), *(random.randrange(*PORT_RANGE) for _ in range(1000)))
+        ports.setdefault(name, next(port for port in candidates if port not in ports.values() and is_free(port)))
     kept.write_text(json.dumps(ports))
     return ports
+
+
+def is_free(port: int) -> bool:
+    """Whether the loopback port can be listened on."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return port > 0
 
 
 def write_identities(file: Path, arguments: argparse.Namespace) -> None:
