@@ -70,7 +70,9 @@ def upgrade() -> None:
     op.create_table(
         "system_metadata",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False),
+        sa.Column(
+            "value", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_system_metadata")),
     )
     op.create_table(
