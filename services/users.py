@@ -1,7 +1,7 @@
 """Users: the first administrator, and the people that administrators add."""
 
-from dataclasses import dataclass, fields, replace
-from enum import Enum, StrEnum
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from uuid import UUID
 from zlib import crc32
 
@@ -13,6 +13,7 @@ from models.base import utc_now
 from models.users import User
 from services import passwords, sessions
 from services.auth import Auth
+from services.changes import UNSET, Unset, apply_changes
 from services.locks import take_turns
 from services.system import System
 
@@ -35,13 +36,6 @@ class UserStatus(StrEnum):
 
     ACTIVE = "active"
     DELETED = "deleted"
-
-
-class Unset(Enum):
-    UNSET = "unset"
-
-
-UNSET = Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +88,7 @@ def sign_up_admin(system: System, email: str, password: str, name: str) -> User:
 def create_user(system: System, email: str, changes: UserChanges) -> User:
     """A new user. Raises BadRequest where the address or the storage label is taken."""
     user = User(email=email, avatar_color=_color_for(email))
-    _apply(user, _hashed(changes))
+    apply_changes(user, _hashed(changes))
     with system.transaction() as session:
         take_turns(session, "users")
         _refuse_taken(session, user)
@@ -129,7 +123,7 @@ def update_user(system: System, auth: Auth, user_id: UUID, changes: UserChanges)
         user = _get(session, user_id)
         if changes.is_admin not in (UNSET, user.is_admin) and user_id == auth.user_id:
             raise Forbidden("Only another admin can change your admin status")
-        _apply(user, changes)
+        apply_changes(user, changes)
         _refuse_taken(session, user)
         _keep_an_admin(session)
         if changes.password is not UNSET and user_id != auth.user_id:
@@ -185,13 +179,6 @@ def _hashed(changes: UserChanges) -> UserChanges:
     if changes.password is UNSET:
         return changes
     return replace(changes, password=passwords.hash_password(changes.password))
-
-
-def _apply(user: User, changes: UserChanges) -> None:
-    for field in fields(changes):
-        value = getattr(changes, field.name)
-        if value is not UNSET:
-            setattr(user, field.name, value)
 
 
 def _refuse_taken(session: Session, user: User) -> None:
