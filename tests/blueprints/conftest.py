@@ -1,0 +1,94 @@
+"""The application in a test: its system on either storage engine, its clients and its people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from services import passwords
+from services.system import System
+from tests import servers, systems
+from tests.servers import S3Server, own_prefix
+from tests.systems import Person
+
+MakeUser = Callable[[str], Person]
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "COST", 4)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    template = tmp_path_factory.mktemp("database") / "all-tables.db"
+    systems.make_sqlite_file(template)
+    return template
+
+
+@pytest.fixture(scope="session")
+def moto_environ() -> Iterator[dict[str, str]]:
+    with systems.moto_server() as environ:
+        yield environ
+
+
+@pytest.fixture(scope="session")
+def seaweedfs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with servers.shared_seaweedfs(tmp_path_factory.getbasetemp()) as server:
+        yield server
+
+
+@pytest.fixture
+def engine() -> str:
+    """The storage engine; tests about bytes ask for all of them with `on_every_engine`."""
+    return "local"
+
+
+@pytest.fixture
+def system(engine: str, request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> Iterator[System]:
+    """A system of the test's own; nothing of it is left afterwards but files below tmp_path."""
+    environ = _engine_environ(engine, request)
+    environ["IMMICH_MEDIA_LOCATION"] = str(tmp_path / "media")
+    environ["DB_URL"] = systems.copied_sqlite_file(sqlite_template, tmp_path)
+    with systems.running_system(environ) as system:
+        yield system
+
+
+def _engine_environ(engine: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    if engine == "local":
+        return {}
+    if engine == "s3":
+        imitated: dict[str, str] = request.getfixturevalue("moto_environ")
+        return {**imitated, "S3_PREFIX": own_prefix()}
+    server: S3Server = request.getfixturevalue("seaweedfs_server")
+    return systems.s3_environ(server.endpoint, server.access_key, server.secret_key)
+
+
+@pytest.fixture
+def app(system: System) -> Flask:
+    return systems.app_of(system)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client without cookies; it says who asks with each request."""
+    return app.test_client(use_cookies=False)
+
+
+@pytest.fixture
+def browser(app: Flask) -> FlaskClient:
+    """A client that keeps cookies."""
+    return app.test_client()
+
+
+@pytest.fixture
+def admin(system: System) -> Person:
+    return systems.sign_up(system)
+
+
+@pytest.fixture
+def make_user(system: System, admin: Person) -> MakeUser:
+    """Adds users by e-mail address; the admin is there first."""
+    return lambda email: systems.add_user(system, email)

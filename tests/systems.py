@@ -1,0 +1,138 @@
+"""A whole system for tests: its database, its storage on either engine, and people who use it."""
+
+import shutil
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from moto.server import ThreadedMotoServer
+
+from app import create_app_on
+from config import load_settings
+from jobs.carrier import Carrier
+from media.staging import Staging
+from models.base import Base, Database
+from services import api_keys, users
+from services.auth import Auth
+from services.permissions import Permission
+from services.system import System
+from services.users import UserChanges
+from storage.service import open_storage
+from tests.contract import ContractClient
+from tests.servers import own_prefix
+
+PASSWORD = "correct horse"
+# For tests about bytes: `pytestmark = on_every_engine`, or as a decorator.
+on_every_engine = pytest.mark.parametrize(
+    "engine", ["local", "s3", pytest.param("seaweedfs", marks=pytest.mark.servers)]
+)
+BUCKET = "photos"
+
+
+class SilentCarrier(Carrier):
+    """Wakes nobody, and remembers for whom it was rung."""
+
+    def __init__(self) -> None:
+        super().__init__(_no_storage)
+        self.rung: list[UUID] = []
+
+    def ring(self, ids: Sequence[UUID]) -> None:
+        self.rung.extend(ids)
+
+
+def _no_storage() -> None:
+    raise AssertionError("a silent carrier has no storage")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user with an API key for everything; `headers` sign a request in."""
+
+    id: UUID
+    email: str
+    headers: dict[str, str]
+
+    @property
+    def auth(self) -> Auth:
+        return Auth(user_id=self.id, is_admin=False)
+
+
+@contextmanager
+def running_system(environ: dict[str, str]) -> Iterator[System]:
+    """A system on settings from these variables, on a database that has its tables."""
+    settings = load_settings(environ)
+    for folder in (settings.media_location, settings.staging_location):
+        folder.mkdir(parents=True, exist_ok=True)
+    system = System(
+        settings=settings,
+        database=Database(settings.database_url),
+        storage=open_storage(settings),
+        staging=Staging(settings.staging_location),
+        carrier=SilentCarrier(),
+    )
+    yield system
+    system.close()
+
+
+def app_of(system: System) -> Flask:
+    """The application; its clients check every answer against the contract."""
+    app = create_app_on(system)
+    app.test_client_class = ContractClient
+    return app
+
+
+def make_sqlite_file(path: Path) -> None:
+    """A database file with all tables, to copy."""
+    database = Database(load_settings({"DB_URL": f"sqlite:///{path}"}).database_url)
+    Base.metadata.create_all(database.engine)
+    database.close()
+
+
+def copied_sqlite_file(template: Path, folder: Path) -> str:
+    """The URL of a database of one's own."""
+    return f"sqlite:///{shutil.copy(template, folder / 'test.db')}"
+
+
+@contextmanager
+def moto_server() -> Iterator[dict[str, str]]:
+    """The variables of an imitated S3 with an empty bucket; each use gets a prefix of its own."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")):
+        pass
+    yield s3_environ(endpoint, "key", "secret")
+    server.stop()
+
+
+def s3_environ(endpoint: str, access_key: str, secret_key: str) -> dict[str, str]:
+    return {
+        "IMMICH_STORAGE_ENGINE": "s3",
+        "S3_ENDPOINT": endpoint,
+        "S3_BUCKET": BUCKET,
+        "S3_PREFIX": own_prefix(),
+        "S3_ACCESS_KEY_ID": access_key,
+        "S3_SECRET_ACCESS_KEY": secret_key,
+    }
+
+
+def sign_up(system: System, email: str = "admin@example.com") -> Person:
+    """The first administrator."""
+    return _person(system, users.sign_up_admin(system, email, PASSWORD, "Admin").id, email)
+
+
+def add_user(system: System, email: str) -> Person:
+    """Another user."""
+    changes = UserChanges(name=email.partition("@")[0], password=PASSWORD)
+    return _person(system, users.create_user(system, email, changes).id, email)
+
+
+def _person(system: System, user_id: UUID, email: str) -> Person:
+    key = api_keys.create_key(system, Auth(user_id=user_id, is_admin=False), "all", [Permission.ALL])
+    return Person(user_id, email, {"x-api-key": key.secret})
