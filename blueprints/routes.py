@@ -3,15 +3,22 @@
 from flask import Flask
 
 from blueprints import (
+    account,
+    admin,
     admin_users,
     albums,
     api_keys,
     assets,
     auth,
     empty_lists,
+    html,
     jobs,
+    pages,
+    search,
     server,
     sessions,
+    sign_in,
+    timeline,
     trash,
     upload,
     users,
@@ -32,6 +39,9 @@ def register_blueprints(app: Flask) -> None:
         upload,
         trash,
         jobs,
+        timeline,
+        search,
         empty_lists,
     ):
         app.register_blueprint(module.bp)
+    html.install(app, pages.bp, sign_in.bp, account.bp, admin.bp)

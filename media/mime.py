@@ -1,7 +1,7 @@
 """Which file names are media, and the MIME type each is served as (Immich's media types)."""
 
 from enum import StrEnum
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 OCTET_STREAM = "application/octet-stream"
 
@@ -98,7 +98,7 @@ _ALL = IMAGE_TYPES | VIDEO_TYPES | SIDECAR_TYPES
 
 def extension_of(name: str) -> str:
     """The extension of a file name or stored path, with its dot, in lower case; empty where there is none."""
-    return PurePosixPath(name).suffix.lower()
+    return splitext(name)[1].lower()
 
 
 def content_type_of(name: str) -> str:

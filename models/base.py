@@ -1,7 +1,7 @@
 """The database: declarative base, column types and one engine per process."""
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Enum,
     Executable,
     MetaData,
+    Row,
     Text,
     Uuid,
     create_engine,
@@ -102,6 +103,15 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
+    def one(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[*tuple[Any, ...]] | None:
+        """The one row of a statement, or None: for what every request asks.
+
+        Without a session or a transaction; build the statement once, with bindparam, as building
+        costs more than asking.
+        """
+        with self.engine.connect() as connection:
+            return connection.execution_options(single=True).execute(statement, parameters).one_or_none()
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction: committed when the block ends, rolled back on an error.
@@ -144,7 +154,8 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if "single" not in options:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if "writes" in options else "BEGIN")
 
     return engine

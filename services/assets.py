@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
+from posixpath import splitext
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
 from errors import NotFound
@@ -61,6 +61,35 @@ class Elsewhere:
     size: ThumbnailSize
 
 
+# Built once: these two are what clients ask most.
+_OF_USER = (Asset.id == bindparam("asset_id"), Asset.owner_id == bindparam("owner_id"))
+_ORIGINAL = (
+    select(
+        Asset.type,
+        Asset.original_path,
+        Asset.original_file_name,
+        Asset.file_modified_at,
+        StoredObject.size,
+        StoredObject.sha1,
+    )
+    .join(StoredObject, StoredObject.path == Asset.original_path)
+    .where(*_OF_USER)
+)
+_THUMBNAIL = (
+    select(
+        Asset.original_file_name,
+        Asset.original_path,
+        AssetFile.path,
+        StoredObject.size,
+        StoredObject.sha1,
+        StoredObject.created_at,
+    )
+    .outerjoin(AssetFile, (AssetFile.asset_id == Asset.id) & (AssetFile.type == bindparam("type")))
+    .outerjoin(StoredObject, StoredObject.path == AssetFile.path)
+    .where(*_OF_USER)
+)
+
+
 def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:
     """Raises BadRequest (Immich's) where the asset is not there or not the user's."""
     with system.database.read() as session:
@@ -99,20 +128,22 @@ def statistics(
 
 def original_of(system: System, auth: Auth, asset_id: UUID) -> Deliverable:
     """Raises NotFound, as Immich does, where the asset is not there or not the user's."""
-    with system.database.read() as session:
-        row = session.execute(_original(asset_id, auth)).one_or_none()
+    row = system.database.one(_ORIGINAL, {"asset_id": asset_id, "owner_id": auth.user_id})
     if row is None:
         raise NotFound("Not Found")
-    return _original_item(row.original_path, row.original_file_name, row.file_modified_at, row.size, row.sha1)
+    _, path, name, modified_at, size, sha1 = row
+    # Named as the client named it, with the extension that the bytes are stored under (Immich's way).
+    shown = f"{splitext(name)[0]}{splitext(path)[1]}"
+    return Deliverable(path, size, sha1.hex(), modified_at, mime.content_type_of(path), shown)
 
 
 def playback_of(system: System, auth: Auth, asset_id: UUID) -> Deliverable:
     """The video to play: its original. Raises NotFound where the asset is no video of the user's."""
-    with system.database.read() as session:
-        row = session.execute(_original(asset_id, auth).where(Asset.type == AssetType.VIDEO)).one_or_none()
-    if row is None:
+    row = system.database.one(_ORIGINAL, {"asset_id": asset_id, "owner_id": auth.user_id})
+    if row is None or row[0] is not AssetType.VIDEO:
         raise NotFound("Not Found")
-    return _original_item(row.original_path, None, row.file_modified_at, row.size, row.sha1)
+    _, path, _, modified_at, size, sha1 = row
+    return Deliverable(path, size, sha1.hex(), modified_at, mime.content_type_of(path), None)
 
 
 def thumbnail_of(system: System, auth: Auth, asset_id: UUID, size: ThumbnailSize) -> Deliverable | Elsewhere:
@@ -122,50 +153,17 @@ def thumbnail_of(system: System, auth: Auth, asset_id: UUID, size: ThumbnailSize
     """
     if size is ThumbnailSize.ORIGINAL:
         return Elsewhere(ThumbnailSize.ORIGINAL)
-    with system.database.read() as session:
-        row = session.execute(
-            select(
-                Asset.original_file_name,
-                Asset.original_path,
-                AssetFile.path,
-                StoredObject.size,
-                StoredObject.sha1,
-                StoredObject.created_at,
-            )
-            .outerjoin(AssetFile, (AssetFile.asset_id == Asset.id) & (AssetFile.type == AssetFileType(size)))
-            .outerjoin(StoredObject, StoredObject.path == AssetFile.path)
-            .where(Asset.id == asset_id, Asset.owner_id == auth.user_id)
-        ).one_or_none()
+    row = system.database.one(
+        _THUMBNAIL, {"asset_id": asset_id, "owner_id": auth.user_id, "type": AssetFileType(size)}
+    )
     if row is None:
         raise no_access(Permission.ASSET_VIEW)
-    if size is ThumbnailSize.FULLSIZE and mime.is_web_image(row.original_path):
+    name, original_path, path, size_in_bytes, sha1, created_at = row
+    if size is ThumbnailSize.FULLSIZE and mime.is_web_image(original_path):
         return Elsewhere(ThumbnailSize.ORIGINAL)
-    if row.sha1 is None:
+    if sha1 is None:
         if size is ThumbnailSize.FULLSIZE:
             return Elsewhere(ThumbnailSize.PREVIEW)
         raise NotFound("Asset media not found")
-    suffix = PurePosixPath(row.path).suffix
-    return Deliverable(
-        path=row.path,
-        size=row.size,
-        etag=row.sha1.hex(),
-        last_modified=row.created_at,
-        content_type=mime.content_type_of(row.path),
-        file_name=f"{PurePosixPath(row.original_file_name).stem}_{size}{suffix}",
-    )
-
-
-def _original(asset_id: UUID, auth: Auth) -> Select[str, str, datetime, int, bytes]:
-    return (
-        select(
-            Asset.original_path, Asset.original_file_name, Asset.file_modified_at, StoredObject.size, StoredObject.sha1
-        )
-        .join(StoredObject, StoredObject.path == Asset.original_path)
-        .where(Asset.id == asset_id, Asset.owner_id == auth.user_id)
-    )
-
-
-def _original_item(path: str, name: str | None, modified: datetime, size: int, sha1: bytes) -> Deliverable:
-    """Named as the client named it, with the extension that the bytes are stored under (Immich's way)."""
-    shown = None if name is None else f"{PurePosixPath(name).stem}{PurePosixPath(path).suffix}"
-    return Deliverable(path, size, sha1.hex(), modified, mime.content_type_of(path), shown)
+    shown = f"{splitext(name)[0]}_{size}{splitext(path)[1]}"
+    return Deliverable(path, size_in_bytes, sha1.hex(), created_at, mime.content_type_of(path), shown)

@@ -2,14 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select
 
 from errors import Forbidden, Unauthorized
-from models.base import utc_now
+from models.base import Database, utc_now
 from models.users import ApiKey, User, UserSession
 from services.permissions import Permission
 from services.system import System
@@ -51,36 +49,44 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
+# Built once: every request asks one of these.
+_SESSION_USER = (
+    select(UserSession.id, UserSession.expires_at, User.id, User.is_admin)
+    .join(User, User.id == UserSession.user_id)
+    .where(UserSession.token == bindparam("token"), User.deleted_at.is_(None))
+)
+_API_KEY_USER = (
+    select(ApiKey.id, ApiKey.permissions, User.id, User.is_admin)
+    .join(User, User.id == ApiKey.user_id)
+    .where(ApiKey.key == bindparam("key"), User.deleted_at.is_(None))
+)
+
+
 def authenticate(system: System, credentials: Credentials) -> Auth:
     """The user behind the credentials, in one query. Raises Unauthorized in Immich's words."""
     if credentials.share_key is not None:
         # No link has been shared by this server, so no key opens one.
         raise Unauthorized("Invalid share key")
-    with system.database.read() as session:
-        if credentials.session_token is not None:
-            return _by_session(session, credentials.session_token, utc_now())
-        if credentials.api_key is not None:
-            return _by_api_key(session, credentials.api_key)
+    if credentials.session_token is not None:
+        return _by_session(system.database, credentials.session_token)
+    if credentials.api_key is not None:
+        return _by_api_key(system.database, credentials.api_key)
     raise Unauthorized("Authentication required")
 
 
-def _by_session(session: Session, token: str, now: datetime) -> Auth:
-    row = session.execute(
-        select(UserSession.id, UserSession.expires_at, User.id, User.is_admin)
-        .join(User, User.id == UserSession.user_id)
-        .where(UserSession.token == token_hash(token), User.deleted_at.is_(None))
-    ).one_or_none()
-    if row is None or (row[1] is not None and row[1] <= now):
+def _by_session(database: Database, token: str) -> Auth:
+    row = database.one(_SESSION_USER, {"token": token_hash(token)})
+    if row is None:
         raise Unauthorized("Invalid user token")
-    return Auth(user_id=row[2], is_admin=row[3], session_id=row[0])
+    session_id, expires_at, user_id, is_admin = row
+    if expires_at is not None and expires_at <= utc_now():
+        raise Unauthorized("Invalid user token")
+    return Auth(user_id=user_id, is_admin=is_admin, session_id=session_id)
 
 
-def _by_api_key(session: Session, secret: str) -> Auth:
-    row = session.execute(
-        select(ApiKey.id, ApiKey.permissions, User.id, User.is_admin)
-        .join(User, User.id == ApiKey.user_id)
-        .where(ApiKey.key == token_hash(secret), User.deleted_at.is_(None))
-    ).one_or_none()
+def _by_api_key(database: Database, secret: str) -> Auth:
+    row = database.one(_API_KEY_USER, {"key": token_hash(secret)})
     if row is None:
         raise Unauthorized("Invalid API key")
-    return Auth(user_id=row[2], is_admin=row[3], permissions=frozenset(row[1]), api_key_id=row[0])
+    api_key_id, permissions, user_id, is_admin = row
+    return Auth(user_id=user_id, is_admin=is_admin, permissions=frozenset(permissions), api_key_id=api_key_id)

@@ -178,10 +178,10 @@ class LocalAppStorageBackend(AppStorageBackend):
         folder, _, name = f"{self._root}/{key}".rpartition("/")
         if name.startswith(INCOMING):
             raise InvalidKey(f"{key} is a name for unfinished writes")
-        real = Path(os.path.realpath(folder))
-        if not real.is_relative_to(self._root):
+        real = os.path.realpath(folder)
+        if not f"{real}/".startswith(f"{self._root}/"):
             raise StorageDenied(f"A symbolic link leads {key} out of {self._root}")
-        return real / name
+        return Path(f"{real}/{name}")
 
     def _open(self, key: StorageKey) -> BinaryIO:
         with self._translated(key):

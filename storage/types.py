@@ -1,10 +1,13 @@
 """The small values that every storage backend speaks in."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from errors import InvalidKey
+
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class StorageKey(str):
@@ -21,7 +24,7 @@ class StorageKey(str):
     def __new__(cls, text: str) -> Self:
         if not text or any(part in ("", ".", "..") for part in text.split("/")):
             raise InvalidKey(f"Not a storage key: {text!r}")
-        if any(ord(char) < 0x20 or ord(char) == 0x7F or char == "\\" for char in text):
+        if _FORBIDDEN.search(text):
             raise InvalidKey(f"Not a storage key: {text!r}")
         try:
             size = len(text.encode())
