@@ -8,16 +8,18 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, text, union_all, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, select, text, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from errors import AppError, StorageUnavailable
 from jobs.names import DEFAULT_CONCURRENCY, JobName, QueueName
-from models.base import Database, utc_now
+from models.base import Database, UtcDateTime, utc_now
 from models.jobs import Job, JobStatus, QueueState
 
 # A worker renews its leases every quarter of this; one that misses four beats has lost its jobs.
@@ -130,65 +132,67 @@ def claim(database: Database, worker: str, queues: Collection[QueueName]) -> Cla
     now = utc_now()
     with database.write() as session:
         alone(session)
-        heads = [
-            _head(queue, backfill, now) for queue in _open_queues(session, queues) for backfill in (False, True)
-        ]
-        if not heads:
+        open_queues = _open_queues(session, queues)
+        if not open_queues:
             return None
-        head = union_all(*heads).subquery()
-        first = select(head.c.id).order_by(head.c.backfill, head.c.due_at).limit(1).scalar_subquery()
         row = session.execute(
-            update(Job)
-            .where(Job.id == first, Job.status == JobStatus.WAITING)
-            .values(
-                status=JobStatus.ACTIVE,
-                attempt=Job.attempt + 1,
-                leased_until=now + LEASE,
-                started_at=now,
-                worker=worker,
-                dedupe_key=None,
-                progress=None,
-            )
-            .returning(Job.id, Job.name, Job.queue, Job.data, Job.attempt, Job.max_attempts)
-            .execution_options(synchronize_session=False)
+            _claiming(open_queues), {"now": now, "lease_end": now + LEASE, "holder": worker}
         ).one_or_none()
     if row is None:
         return None
     return Claim(row.id, row.name, QueueName(row.queue), row.data, row.attempt, row.max_attempts)
 
 
-def _open_queues(session: Session, queues: Collection[QueueName]) -> list[QueueName]:
-    """The queues that may start a job now, in a stable order."""
-    active = select(Job.queue, func.count()).where(Job.status == JobStatus.ACTIVE).group_by(Job.queue)
-    running: dict[str, int] = dict(session.execute(active).tuples().all())
-    decided = {state.name: state for state in session.scalars(select(QueueState))}
+@cache
+def _claiming(queues: tuple[QueueName, ...]) -> ReturningUpdate[tuple[UUID, str, str, dict[str, Any], int, int]]:
+    """The one statement that claims, kept because building it costs far more than running it."""
+    head = union_all(*(_head(queue, backfill) for queue in queues for backfill in (False, True))).subquery()
+    first = select(head.c.id).order_by(head.c.backfill, head.c.due_at).limit(1).scalar_subquery()
+    return (
+        update(Job)
+        .where(Job.id == first, Job.status == JobStatus.WAITING)
+        .values(
+            status=JobStatus.ACTIVE,
+            attempt=Job.attempt + 1,
+            leased_until=bindparam("lease_end"),
+            started_at=bindparam("now"),
+            worker=bindparam("holder"),
+            dedupe_key=None,
+            progress=None,
+        )
+        .returning(Job.id, Job.name, Job.queue, Job.data, Job.attempt, Job.max_attempts)
+        .execution_options(synchronize_session=False)
+    )
 
-    def is_open(queue: QueueName) -> bool:
-        state = decided.get(queue)
-        if state is not None and state.is_paused:
-            return False
-        limit = concurrency_of(queue, state)
-        return limit is None or running.get(queue, 0) < limit
 
-    return [queue for queue in QueueName if queue in queues and is_open(queue)]
-
-
-def concurrency_of(queue: QueueName, state: QueueState | None) -> int | None:
-    """How many jobs of a queue may run at once, over all workers; None is no limit."""
-    if state is not None and state.concurrency is not None:
-        return state.concurrency
-    return DEFAULT_CONCURRENCY.get(queue)
-
-
-def _head(queue: QueueName, backfill: bool, now: datetime) -> Select[tuple[UUID, bool, datetime]]:
+def _head(queue: QueueName, backfill: bool) -> Select[tuple[UUID, bool, datetime]]:
+    waiting = and_(Job.queue == queue, Job.status == JobStatus.WAITING, Job.backfill == backfill)
     first = (
         select(Job.id, Job.backfill, Job.due_at)
-        .where(Job.queue == queue, Job.status == JobStatus.WAITING, Job.backfill == backfill, Job.due_at <= now)
+        .where(waiting, Job.due_at <= bindparam("now", type_=UtcDateTime()))
         .order_by(Job.due_at)
         .limit(1)
         .subquery()
     )
     return select(first.c.id, first.c.backfill, first.c.due_at)
+
+
+_RUNNING = select(Job.queue, func.count()).where(Job.status == JobStatus.ACTIVE).group_by(Job.queue)
+_DECIDED = select(QueueState.name, QueueState.is_paused, QueueState.concurrency)
+
+
+def _open_queues(session: Session, queues: Collection[QueueName]) -> tuple[QueueName, ...]:
+    """The queues that may start a job now, in a stable order."""
+    running = {queue: number for queue, number in session.execute(_RUNNING)}  # noqa: C416 - mypy knows no dict(rows)
+    limits: dict[str, int] = {queue.value: limit for queue, limit in DEFAULT_CONCURRENCY.items()}
+    for name, is_paused, concurrency in session.execute(_DECIDED):
+        if is_paused or concurrency is not None:
+            limits[name] = 0 if is_paused else concurrency or 0
+    return tuple(
+        queue
+        for queue in QueueName
+        if queue in queues and ((limit := limits.get(queue)) is None or running.get(queue, 0) < limit)
+    )
 
 
 def heartbeat(database: Database, claims: Collection[Claim]) -> list[Claim]:

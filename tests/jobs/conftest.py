@@ -1,0 +1,52 @@
+"""A database with a ledger, on SQLite and on PostgreSQL, and a clock that tests set."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL, make_url
+
+from jobs import ledger, queues, schedule
+from models.base import Base, Database
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """A database of the test's own, with all tables."""
+    if request.param == "postgresql":
+        url: URL = request.getfixturevalue("postgresql_url")
+        return url
+    url = make_url(f"sqlite:///{tmp_path}/test.db")
+    database = Database(url)
+    Base.metadata.create_all(database.engine)
+    database.close()
+    return url
+
+
+@pytest.fixture
+def database(database_url: URL) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+class Clock:
+    """The ledger's clock; it stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (ledger, queues, schedule):
+        monkeypatch.setattr(module, "utc_now", clock)
+    return clock
