@@ -96,7 +96,7 @@ def credentials_of_request() -> Credentials:
         or _bearer(headers.get("Authorization", ""))
     )
     if token is None and (token := request.cookies.get(ACCESS_COOKIE)):
-        _refuse_cross_site()
+        refuse_cross_site()
     return Credentials(share, token or None, headers.get("x-api-key") or args.get("apiKey"))
 
 
@@ -105,7 +105,7 @@ def _bearer(header: str) -> str | None:
     return token.strip() or None if kind.lower() == "bearer" else None
 
 
-def _refuse_cross_site() -> None:
+def refuse_cross_site() -> None:
     """A cookie travels with every request, so one that changes something must come from our own pages."""
     if request.method not in _UNSAFE:
         return

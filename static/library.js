@@ -1,0 +1,82 @@
+// The library page: scrolling on, keys in the grid, opening photos.
+
+import { fetchPage, merge, tiles } from "./timeline.js";
+import { openPhoto, trashPhoto } from "./viewer.js";
+import { say } from "./toast.js";
+import "./upload.js";
+
+const library = document.getElementById("library");
+let isLoading = false;
+
+async function loadMore() {
+  const link = document.getElementById("more");
+  if (!link || isLoading) return;
+  isLoading = true;
+  try {
+    const page = await fetchPage(link.href);
+    merge(page);
+    const following = page.getElementById("more");
+    if (following) link.href = following.href;
+    else link.parentElement.remove();
+  } catch (error) {
+    say(`More photos cannot be loaded. ${error.message}`, "Try again", loadMore);
+  } finally {
+    isLoading = false;
+  }
+  // A short page leaves the link in sight, and nothing would tell of it again.
+  if (document.getElementById("more")) {
+    sight.unobserve(link);
+    sight.observe(link);
+  }
+}
+
+const sight = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && loadMore(), {
+  rootMargin: "1200px",
+});
+
+const more = document.getElementById("more");
+if (more) {
+  sight.observe(more);
+  more.addEventListener("click", (event) => {
+    event.preventDefault();
+    loadMore();
+  });
+}
+
+library.addEventListener("click", (event) => {
+  const tile = event.target.closest(".tile");
+  if (!tile || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openPhoto(tile.pathname);
+});
+
+library.addEventListener("keydown", async (event) => {
+  const tile = event.target.closest(".tile");
+  if (!tile || event.altKey || event.ctrlKey || event.metaKey) return;
+  const all = tiles();
+  const at = all.indexOf(tile);
+  const goal = {
+    ArrowLeft: () => all[at - 1],
+    ArrowRight: () => all[at + 1],
+    ArrowUp: () => nearest(all.slice(0, at).reverse(), tile),
+    ArrowDown: () => nearest(all.slice(at + 1), tile),
+  }[event.key];
+  if (goal) {
+    event.preventDefault();
+    goal()?.focus();
+  } else if (event.key === "Delete") {
+    event.preventDefault();
+    const neighbour = all[at + 1] ?? all[at - 1];
+    if (await trashPhoto(tile.dataset.id)) neighbour?.focus();
+  }
+});
+
+/** Of the photos in the next row that is not this one's, the one that lies closest below or above. */
+function nearest(candidates, tile) {
+  const middle = (box) => box.left + box.width / 2;
+  const here = tile.getBoundingClientRect();
+  const others = candidates.map((one) => [one, one.getBoundingClientRect()]).filter(([, box]) => Math.abs(box.top - here.top) > 4);
+  const row = others.filter(([, box]) => Math.abs(box.top - others[0][1].top) < 4);
+  row.sort(([, a], [, b]) => Math.abs(middle(a) - middle(here)) - Math.abs(middle(b) - middle(here)));
+  return row[0]?.[0];
+}
