@@ -90,8 +90,8 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 @cache
 def _registry() -> Registry[Any]:
     resource = Resource.from_contents(_document(), default_specification=DRAFT202012)
-    registry: Registry[Any] = Registry()
-    return registry.with_resource(_URI, resource)
+    empty: Registry[Any] = Registry()
+    return cast("Registry[Any]", empty.with_resource(_URI, resource))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import shutil
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from moto.server import ThreadedMotoServer
+from sqlalchemy.engine import URL, make_url
 
 from app import create_app_on
 from config import load_settings
@@ -32,6 +33,9 @@ on_every_engine = pytest.mark.parametrize(
     "engine", ["local", "s3", pytest.param("seaweedfs", marks=pytest.mark.servers)]
 )
 BUCKET = "photos"
+on_every_database = pytest.mark.parametrize(
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)]
+)
 
 
 class SilentCarrier(Carrier):
@@ -60,6 +64,9 @@ class Person:
     @property
     def auth(self) -> Auth:
         return Auth(user_id=self.id, is_admin=False)
+
+
+MakeUser = Callable[[str], Person]
 
 
 @contextmanager
@@ -93,9 +100,9 @@ def make_sqlite_file(path: Path) -> None:
     database.close()
 
 
-def copied_sqlite_file(template: Path, folder: Path) -> str:
+def copied_sqlite_file(template: Path, folder: Path) -> URL:
     """The URL of a database of one's own."""
-    return f"sqlite:///{shutil.copy(template, folder / 'test.db')}"
+    return make_url(f"sqlite:///{shutil.copy(template, folder / 'test.db')}")
 
 
 @contextmanager

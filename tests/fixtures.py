@@ -1,19 +1,18 @@
-"""The application in a test: its system on either storage engine, its clients and its people."""
+"""Fixtures of the application: its system on either storage engine, its clients and its people."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.engine import URL
 
 from services import passwords
 from services.system import System
-from tests import servers, systems
+from tests import systems
 from tests.servers import S3Server, own_prefix
-from tests.systems import Person
-
-MakeUser = Callable[[str], Person]
+from tests.systems import MakeUser, Person
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +33,6 @@ def moto_environ() -> Iterator[dict[str, str]]:
         yield environ
 
 
-@pytest.fixture(scope="session")
-def seaweedfs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with servers.shared_seaweedfs(tmp_path_factory.getbasetemp()) as server:
-        yield server
-
-
 @pytest.fixture
 def engine() -> str:
     """The storage engine; tests about bytes ask for all of them with `on_every_engine`."""
@@ -47,11 +40,26 @@ def engine() -> str:
 
 
 @pytest.fixture
-def system(engine: str, request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> Iterator[System]:
+def database_kind() -> str:
+    """The database; tests about what happens at once ask for both with `on_every_database`."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> URL:
+    """A database of the test's own, with all tables."""
+    if database_kind == "sqlite":
+        return systems.copied_sqlite_file(sqlite_template, tmp_path)
+    url: URL = request.getfixturevalue("postgresql_url")
+    return url
+
+
+@pytest.fixture
+def system(engine: str, database_url: URL, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     """A system of the test's own; nothing of it is left afterwards but files below tmp_path."""
     environ = _engine_environ(engine, request)
     environ["IMMICH_MEDIA_LOCATION"] = str(tmp_path / "media")
-    environ["DB_URL"] = systems.copied_sqlite_file(sqlite_template, tmp_path)
+    environ["DB_URL"] = database_url.render_as_string(hide_password=False)
     with systems.running_system(environ) as system:
         yield system
 
@@ -62,7 +70,7 @@ def _engine_environ(engine: str, request: pytest.FixtureRequest) -> dict[str, st
     if engine == "s3":
         imitated: dict[str, str] = request.getfixturevalue("moto_environ")
         return {**imitated, "S3_PREFIX": own_prefix()}
-    server: S3Server = request.getfixturevalue("seaweedfs_server")
+    server: S3Server = request.getfixturevalue("s3_server")
     return systems.s3_environ(server.endpoint, server.access_key, server.secret_key)
 
 
