@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pillow_heif
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -21,7 +20,6 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageCms,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -83,6 +81,8 @@ _DAMAGE = (
 # The header alone decides about size: above this Pillow warns, and the warning is an error.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# What else Pillow warns of is small damage in other people's files: nothing that an admin could mend.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # One worker per core: threads inside the decoder would only stand in each other's way.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
@@ -260,13 +260,15 @@ def _encoded(image: Image.Image, format: str, profile: bytes | None, **options: 
 
 
 def _hash_of(image: Image.Image) -> bytes:
-    small = ImageOps.contain(image, (LARGEST, LARGEST)) if max(image.size) > LARGEST else image
+    small = _resized(image, _fit(image.size, LARGEST, LARGEST))
     return thumbhash(np.asarray(small.convert("RGBA")))
 
 
 @cache
 def _register_heif() -> None:
-    """Teaches Pillow HEIC; done when the first such file comes, for its library is large."""
+    """Teaches Pillow HEIC; imported when the first such file comes, for its library is large."""
+    import pillow_heif
+
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 
