@@ -3,6 +3,9 @@
 import logging
 import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from config import LogLevel, load_settings
 
@@ -19,6 +22,17 @@ def without_queries(record: logging.LogRecord) -> bool:
 
 
 logging.getLogger("gunicorn.error").addFilter(without_queries)
+
+def on_starting(server: object) -> None:
+    """Check the places that are written to, before anything is served.
+
+    In a process of its own: the master stays small, and holds no connection that its workers would inherit.
+    """
+    root = Path(__file__).parent.parent
+    checked = subprocess.run([sys.executable, "-m", "deploy.check_mounts"], cwd=root, check=False)
+    if checked.returncode != 0:
+        sys.exit(checked.returncode)
+
 
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = f"{host}:{settings.port}"
