@@ -1,9 +1,11 @@
 """Users, their sessions and API keys, in Immich's tables."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Identified, TextList, Timestamped, utc_now
@@ -28,6 +30,16 @@ class User(Identified, Timestamped, Base):
     quota_size_in_bytes: Mapped[int | None] = mapped_column("quotaSizeInBytes", BigInteger)
     quota_usage_in_bytes: Mapped[int] = mapped_column("quotaUsageInBytes", BigInteger, default=0)
     deleted_at: Mapped[datetime | None] = mapped_column("deletedAt")
+
+
+class UserMetadata(Base):
+    """What a user has decided, by key: `preferences` holds what differs from the defaults."""
+
+    __tablename__ = "user_metadata"
+
+    user_id: Mapped[UUID] = mapped_column("userId", ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
 
 
 class UserSession(Identified, Timestamped, Base):
