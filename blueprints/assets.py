@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from blueprints.delivery import deliver
-from blueprints.http import Dto, body_of, current_system, no_content, query_of, require
+from blueprints.http import Dto, body_of, credentials_of_request, current_system, no_content, query_of, require
 from blueprints.shapes import asset_json
 from models.assets import AssetVisibility
 from services import assets, trash
@@ -55,14 +55,13 @@ def asset_info(asset_id: UUID) -> dict[str, Any]:
 
 @bp.get("/<id:asset_id>/original")
 def download_original(asset_id: UUID) -> Response:
-    who = require(Permission.ASSET_DOWNLOAD)
-    return deliver(assets.original_of(current_system(), who, asset_id))
+    return deliver(assets.original_of(current_system(), credentials_of_request(), asset_id))
 
 
 @bp.get("/<id:asset_id>/thumbnail")
 def view_thumbnail(asset_id: UUID) -> Response:
-    who = require(Permission.ASSET_VIEW)
-    found = assets.thumbnail_of(current_system(), who, asset_id, query_of(ThumbnailQuery).size)
+    size = query_of(ThumbnailQuery).size
+    found = assets.thumbnail_of(current_system(), credentials_of_request(), asset_id, size)
     if isinstance(found, Elsewhere):
         return _redirect(found)
     return deliver(found)
@@ -70,8 +69,7 @@ def view_thumbnail(asset_id: UUID) -> Response:
 
 @bp.get("/<id:asset_id>/video/playback")
 def play_video(asset_id: UUID) -> Response:
-    who = require(Permission.ASSET_VIEW)
-    return deliver(assets.playback_of(current_system(), who, asset_id))
+    return deliver(assets.playback_of(current_system(), credentials_of_request(), asset_id))
 
 
 @bp.delete("")

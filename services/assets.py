@@ -15,7 +15,7 @@ from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType,
 from models.objects import StoredObject
 from models.users import User
 from services.access import no_access
-from services.auth import Auth
+from services.auth import Auth, Credentials, ask, question
 from services.permissions import Permission
 from services.system import System
 
@@ -61,10 +61,9 @@ class Elsewhere:
     size: ThumbnailSize
 
 
-# Built once: these two are what clients ask most.
-_OF_USER = (Asset.id == bindparam("asset_id"), Asset.owner_id == bindparam("owner_id"))
-_ORIGINAL = (
-    select(
+# Asked together with who asks: these two are what clients want most, and cost one query each.
+_ORIGINAL = question(
+    lambda who: who.add_columns(
         Asset.type,
         Asset.original_path,
         Asset.original_file_name,
@@ -72,11 +71,11 @@ _ORIGINAL = (
         StoredObject.size,
         StoredObject.sha1,
     )
-    .join(StoredObject, StoredObject.path == Asset.original_path)
-    .where(*_OF_USER)
+    .outerjoin(Asset, (Asset.id == bindparam("asset_id")) & (Asset.owner_id == User.id))
+    .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
 )
-_THUMBNAIL = (
-    select(
+_THUMBNAIL = question(
+    lambda who: who.add_columns(
         Asset.original_file_name,
         Asset.original_path,
         AssetFile.path,
@@ -84,9 +83,9 @@ _THUMBNAIL = (
         StoredObject.sha1,
         StoredObject.created_at,
     )
+    .outerjoin(Asset, (Asset.id == bindparam("asset_id")) & (Asset.owner_id == User.id))
     .outerjoin(AssetFile, (AssetFile.asset_id == Asset.id) & (AssetFile.type == bindparam("type")))
     .outerjoin(StoredObject, StoredObject.path == AssetFile.path)
-    .where(*_OF_USER)
 )
 
 
@@ -126,40 +125,50 @@ def statistics(
     return AssetCounts(images=counts.get(AssetType.IMAGE, 0), videos=counts.get(AssetType.VIDEO, 0))
 
 
-def original_of(system: System, auth: Auth, asset_id: UUID) -> Deliverable:
-    """Raises NotFound, as Immich does, where the asset is not there or not the user's."""
-    row = system.database.one(_ORIGINAL, {"asset_id": asset_id, "owner_id": auth.user_id})
-    if row is None:
-        raise NotFound("Not Found")
+def original_of(system: System, credentials: Credentials, asset_id: UUID) -> Deliverable:
+    """The original, for who may download it; one query, who asks included.
+
+    Raises Unauthorized, Forbidden, and NotFound, as Immich does, where the asset is not the user's.
+    """
+    who, row = ask(system, credentials, _ORIGINAL, asset_id=asset_id)
+    who.demand(Permission.ASSET_DOWNLOAD)
     _, path, name, modified_at, size, sha1 = row
+    if sha1 is None:
+        raise NotFound("Not Found")
     # Named as the client named it, with the extension that the bytes are stored under (Immich's way).
     shown = f"{splitext(name)[0]}{splitext(path)[1]}"
     return Deliverable(path, size, sha1.hex(), modified_at, mime.content_type_of(path), shown)
 
 
-def playback_of(system: System, auth: Auth, asset_id: UUID) -> Deliverable:
-    """The video to play: its original. Raises NotFound where the asset is no video of the user's."""
-    row = system.database.one(_ORIGINAL, {"asset_id": asset_id, "owner_id": auth.user_id})
-    if row is None or row[0] is not AssetType.VIDEO:
+def playback_of(system: System, credentials: Credentials, asset_id: UUID) -> Deliverable:
+    """The video to play: its original. One query, who asks included.
+
+    Raises Unauthorized, Forbidden, and NotFound where the asset is no video of the user's.
+    """
+    who, row = ask(system, credentials, _ORIGINAL, asset_id=asset_id)
+    who.demand(Permission.ASSET_VIEW)
+    kind, path, _, modified_at, size, sha1 = row
+    if kind is not AssetType.VIDEO or sha1 is None:
         raise NotFound("Not Found")
-    _, path, _, modified_at, size, sha1 = row
     return Deliverable(path, size, sha1.hex(), modified_at, mime.content_type_of(path), None)
 
 
-def thumbnail_of(system: System, auth: Auth, asset_id: UUID, size: ThumbnailSize) -> Deliverable | Elsewhere:
-    """A derived picture, or where to look instead (IMMICH.md 5.4).
+def thumbnail_of(
+    system: System, credentials: Credentials, asset_id: UUID, size: ThumbnailSize
+) -> Deliverable | Elsewhere:
+    """A derived picture, or where to look instead (IMMICH.md 5.4); one query, who asks included.
 
-    Raises BadRequest where the asset is not the user's, NotFound where the picture is not made yet.
+    Raises Unauthorized, Forbidden, BadRequest where the asset is not the user's, NotFound where
+    the picture is not made yet.
     """
-    if size is ThumbnailSize.ORIGINAL:
-        return Elsewhere(ThumbnailSize.ORIGINAL)
-    row = system.database.one(
-        _THUMBNAIL, {"asset_id": asset_id, "owner_id": auth.user_id, "type": AssetFileType(size)}
-    )
-    if row is None:
-        raise no_access(Permission.ASSET_VIEW)
+    # Nothing is derived at the original's size; the question is then only whose asset it is.
+    derived = AssetFileType.FULLSIZE if size is ThumbnailSize.ORIGINAL else AssetFileType(size)
+    who, row = ask(system, credentials, _THUMBNAIL, asset_id=asset_id, type=derived)
+    who.demand(Permission.ASSET_VIEW)
     name, original_path, path, size_in_bytes, sha1, created_at = row
-    if size is ThumbnailSize.FULLSIZE and mime.is_web_image(original_path):
+    if original_path is None:
+        raise no_access(Permission.ASSET_VIEW)
+    if size is ThumbnailSize.ORIGINAL or (size is ThumbnailSize.FULLSIZE and mime.is_web_image(original_path)):
         return Elsewhere(ThumbnailSize.ORIGINAL)
     if sha1 is None:
         if size is ThumbnailSize.FULLSIZE:
