@@ -52,7 +52,7 @@ class Carrier:
             for job_id in ids:
                 self._opened().enqueue(job_id.bytes)
         except _FAILURES as error:
-            self._rest("ring", error)
+            self._rest(error)
 
     def wait(self, stop: Event, seconds: float) -> bool:
         """Waits until rung, at most so long and not past `stop`; True where rung.
@@ -78,7 +78,7 @@ class Carrier:
             storage = self._opened()
             heard = storage.dequeue() is not None
         except _FAILURES as error:
-            self._rest("listen", error)
+            self._rest(error)
             return False
         if not heard and not storage.blocking:
             stop.wait(_POLL_SECONDS)
@@ -90,8 +90,8 @@ class Carrier:
                 self._storage = self._open_storage()
             return self._storage
 
-    def _rest(self, verb: str, error: Exception) -> None:
-        logger.warning("cannot %s workers for %s seconds, they look for themselves: %s", verb, _REST_SECONDS, error)
+    def _rest(self, error: Exception) -> None:
+        logger.warning("the job carrier rests for %s seconds, workers look for themselves: %s", _REST_SECONDS, error)
         self._rest_until = time.monotonic() + _REST_SECONDS
 
     def close(self) -> None:
@@ -116,7 +116,14 @@ def open_carrier(settings: Settings) -> Carrier:
         return Carrier(lambda: _redis_storage(redis_url, name))
     if url.get_backend_name() == "postgresql":
         return Carrier(lambda: _postgresql_storage(url))
-    return Carrier(lambda: SqliteStorage(name, filename=str(Path(url.database or "").with_name("queue.db"))))
+    return Carrier(lambda: _sqlite_storage(Path(url.database or "").with_name("queue.db"), name))
+
+
+def _sqlite_storage(path: Path, name: str) -> SqliteStorage:
+    storage = SqliteStorage(name, filename=str(path))
+    # A power failure may cost rings, not the file; a ring need not wait for the disk.
+    storage.conn.execute("PRAGMA synchronous = NORMAL")
+    return storage
 
 
 def _redis_storage(url: str, name: str) -> RedisStorage:
@@ -130,13 +137,20 @@ def _redis_storage(url: str, name: str) -> RedisStorage:
 
 
 def _postgresql_storage(url: URL) -> PostgresStorage:
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     storage = PostgresStorage(
         "jobs",
-        dsn=url.set(drivername="postgresql").render_as_string(hide_password=False),
+        dsn=dsn,
         table_prefix="carrier",
+        create_tables=False,
         read_timeout=_LISTEN_SECONDS,
         connect_timeout=_CONNECT_SECONDS,
     )
     # One listener at a time needs one connection, where Huey would open one per thread and close none.
     storage._listen_local = SimpleNamespace()
+    with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+        # Two processes that start together would both try to create the tables, and one would fail.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('carrier tables'))")
+        for statement in storage.ddl:
+            connection.execute(statement)
     return storage
