@@ -12,7 +12,7 @@ from blueprints.http import current_system
 from blueprints.server import human_size
 from errors import BadRequest, NotFound
 from media import mime
-from models.assets import Asset, AssetType
+from models.assets import Asset, AssetExif, AssetType
 from services import assets, timeline, trash, users
 from services.timeline import PageCursor
 
@@ -118,19 +118,25 @@ def facts_of(found: assets.AssetDetails) -> list[tuple[str, str]]:
     if exif is not None:
         exposure = (
             f"ƒ/{exif.f_number:g}" if exif.f_number else None,
-            f"{exif.exposure_time} s" if exif.exposure_time else None,
-            f"{exif.focal_length:g} mm" if exif.focal_length else None,
-            f"ISO {exif.iso}" if exif.iso else None,
+            f"{exif.exposure_time}\N{NO-BREAK SPACE}s" if exif.exposure_time else None,
+            f"{exif.focal_length:g}\N{NO-BREAK SPACE}mm" if exif.focal_length else None,
+            f"ISO\N{NO-BREAK SPACE}{exif.iso}" if exif.iso else None,
         )
         facts += [
             ("File", human_size(exif.file_size_in_byte) if exif.file_size_in_byte else None),
-            ("Camera", " ".join(part for part in (exif.make, exif.model) if part)),
+            ("Camera", _camera_of(exif)),
             ("Lens", exif.lens_model),
             ("Exposure", " · ".join(part for part in exposure if part)),
             ("Place", ", ".join(part for part in (exif.city, exif.state, exif.country) if part)),
             ("Description", exif.description),
         ]
     return [(name, value) for name, value in facts if value]
+
+
+def _camera_of(exif: AssetExif) -> str:
+    """Make and model; many models begin with their make already."""
+    make, model = exif.make or "", exif.model or ""
+    return model if model.casefold().startswith(make.casefold()) and model else f"{make} {model}".strip()
 
 
 def _details(photo_id: str) -> assets.AssetDetails:
