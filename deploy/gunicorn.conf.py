@@ -1,5 +1,6 @@
 """How gunicorn serves Bucketroll: everything that differs between machines comes from the settings."""
 
+import gc
 import logging
 import os
 import re
@@ -23,6 +24,7 @@ def without_queries(record: logging.LogRecord) -> bool:
 
 logging.getLogger("gunicorn.error").addFilter(without_queries)
 
+
 def on_starting(server: object) -> None:
     """Check the places that are written to, before anything is served.
 
@@ -32,6 +34,17 @@ def on_starting(server: object) -> None:
     checked = subprocess.run([sys.executable, "-m", "deploy.check_mounts"], cwd=root, check=False)
     if checked.returncode != 0:
         sys.exit(checked.returncode)
+
+
+def post_worker_init(worker: object) -> None:
+    """Keep the garbage collector from walking through the whole application again and again.
+
+    What is loaded now stays for good; what requests make is mostly freed without a collector.
+    A quarter of the time of a thumbnail request went there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 host = f"[{settings.host}]" if ":" in settings.host else settings.host
