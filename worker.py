@@ -43,8 +43,8 @@ class Worker:
         """Starts no more jobs; `run` returns when those that are running have ended."""
         self._stop.set()
 
-    def run(self, grace: float = GRACE_SECONDS) -> bool:
-        """Runs jobs until `stop`; False where some did not end in the seconds of grace and went back."""
+    def run(self) -> bool:
+        """Runs jobs until `stop`; False where some did not end in the time of grace and went back."""
         upkeep = Thread(target=self._keep, args=(self._look_after,), name="upkeep", daemon=True)
         threads = [
             Thread(target=self._keep, args=(self._work,), name=f"jobs-{number}", daemon=True)
@@ -54,7 +54,7 @@ class Worker:
             thread.start()
         logger.info("worker %s runs %d jobs at once", self._name, len(threads))
         self._stop.wait()
-        deadline = time.monotonic() + grace
+        deadline = time.monotonic() + GRACE_SECONDS
         for thread in (*threads, upkeep):
             thread.join(max(0.0, deadline - time.monotonic()))
         unfinished = self._claims()
