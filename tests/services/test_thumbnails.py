@@ -1,0 +1,271 @@
+"""The thumbnail job: two pictures and a hash, once or twice over, and no orphan in any case."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from sqlalchemy import delete, func, select, update
+
+from errors import MediaError, StorageUnavailable, UnsupportedMedia
+from media.staging import digest_of
+from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.objects import PendingObject, StoredObject
+from services import objects, thumbnails
+from services.system import System
+from storage.backend import ReadStream
+from storage.service import AppStorageService
+from tests.services.pictures import picture, upload
+from tests.systems import Person, on_every_database, on_every_engine
+
+
+def files_of(system: System, asset_id: UUID) -> dict[AssetFileType, tuple[AssetFile, StoredObject]]:
+    with system.database.read() as session:
+        rows = session.execute(
+            select(AssetFile, StoredObject)
+            .join(StoredObject, StoredObject.path == AssetFile.path)
+            .where(AssetFile.asset_id == asset_id)
+        )
+        return {row[0].type: (row[0], row[1]) for row in rows}
+
+
+def asset_of(system: System, asset_id: UUID) -> Asset:
+    with system.database.read() as session:
+        return session.get_one(Asset, asset_id)
+
+
+def change(system: System, asset_id: UUID, **values: object) -> None:
+    with system.database.write() as session:
+        session.execute(update(Asset).where(Asset.id == asset_id).values(**values))
+
+
+def remove(system: System, asset_id: UUID) -> None:
+    """What the delete job does: rows first, objects after."""
+    with system.database.write() as session:
+        paths = [session.get_one(Asset, asset_id).original_path]
+        paths += session.scalars(select(AssetFile.path).where(AssetFile.asset_id == asset_id))
+        objects.disown(session, paths)
+        session.execute(delete(Asset).where(Asset.id == asset_id))
+    objects.remove_disowned(system, paths)
+
+
+def stored_paths(system: System) -> list[str]:
+    """Every object in every mount, by stored path."""
+    return [
+        location.path_of(key) for location, backend in system.storage.mounts for key, _ in backend.list_keys()
+    ]
+
+
+def announcements(system: System) -> int:
+    with system.database.read() as session:
+        return session.scalar(select(func.count()).select_from(PendingObject)) or 0
+
+
+@on_every_engine
+def test_an_upload_gets_its_pictures(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, picture(tmp_path, size=(1800, 1500)))
+    thumbnails.generate_thumbnails(system, asset_id)
+    files = files_of(system, asset_id)
+    assert files.keys() == {AssetFileType.PREVIEW, AssetFileType.THUMBNAIL}
+    for kind, form, size in (("preview", "JPEG", (1728, 1440)), ("thumbnail", "WEBP", (300, 250))):
+        file, stored = files[AssetFileType(kind)]
+        with system.storage.read_stream(file.path) as stream:
+            data = stream.read()
+        (tmp_path / "back").write_bytes(data)
+        digest = digest_of(tmp_path / "back")
+        assert (stored.size, stored.sha1, stored.crc32) == (digest.size, digest.sha1, digest.crc32)
+        assert (stored.kind, stored.owner_id) == ("thumbnails", admin.id)
+        shown = Image.open(io.BytesIO(data))
+        assert (shown.format, shown.size) == (form, size)
+    assert asset_of(system, asset_id).thumbhash
+    assert announcements(system) == 0
+
+
+def test_the_files_lie_where_immich_puts_them(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    thumbnails.generate_thumbnails(system, asset_id)
+    name = str(asset_id)
+    folder = f"{system.settings.media_location}/thumbs/{admin.id}/{name[:2]}/{name[2:4]}"
+    paths = {file.path for file, _ in files_of(system, asset_id).values()}
+    assert paths == {f"{folder}/{name}_preview.jpeg", f"{folder}/{name}_thumbnail.webp"}
+
+
+@on_every_engine
+def test_twice_is_as_good_as_once(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    thumbnails.generate_thumbnails(system, asset_id)
+    once, objects_once = files_of(system, asset_id), stored_paths(system)
+    thumbnails.generate_thumbnails(system, asset_id)
+    twice = files_of(system, asset_id)
+    assert {kind: row[1].sha1 for kind, row in once.items()} == {kind: row[1].sha1 for kind, row in twice.items()}
+    assert {row[0].id for row in once.values()} == {row[0].id for row in twice.values()}
+    assert stored_paths(system) == objects_once
+    assert announcements(system) == 0
+
+
+@on_every_engine
+def test_the_original_is_read_once(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    real = AppStorageService.read_stream
+
+    def counted(self: AppStorageService, path: str) -> ReadStream:
+        reads.append(path)
+        return real(self, path)
+
+    monkeypatch.setattr(AppStorageService, "read_stream", counted)
+    asset_id = upload(system, admin, picture(tmp_path))
+    thumbnails.generate_thumbnails(system, asset_id)
+    path = asset_of(system, asset_id).original_path
+    assert reads == ([] if system.storage.local_path(path) else [path])
+
+
+@pytest.mark.parametrize("broken_at", ["upload", "commit"])
+@on_every_engine
+def test_after_a_failure_another_attempt_finishes(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_at: str
+) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise StorageUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        if broken_at == "upload":
+            patch.setattr(AppStorageService, "upload_file", fail)
+        else:
+            patch.setattr(thumbnails, "_attach", fail)
+        with pytest.raises(StorageUnavailable):
+            thumbnails.generate_thumbnails(system, asset_id)
+    assert files_of(system, asset_id) == {}
+    assert announcements(system) == 2
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert len(files_of(system, asset_id)) == 2
+    assert announcements(system) == 0
+
+
+@on_every_engine
+@on_every_database
+@pytest.mark.parametrize("already_made", [False, True])
+def test_an_asset_that_is_deleted_meanwhile_leaves_no_orphan(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, already_made: bool
+) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    if already_made:
+        thumbnails.generate_thumbnails(system, asset_id)
+    real: Callable[..., None] = thumbnails._attach
+
+    def delete_first(*args: object) -> None:
+        remove(system, asset_id)
+        real(*args)
+
+    monkeypatch.setattr(thumbnails, "_attach", delete_first)
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert stored_paths(system) == []
+    assert announcements(system) == 0
+
+
+@on_every_engine
+def test_an_asset_that_is_deleted_while_its_pictures_are_made_leaves_no_orphan(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    thumbnails.generate_thumbnails(system, asset_id)
+    real = objects.announce_all
+
+    def delete_after(*args: object) -> None:
+        real(*args)  # type: ignore[arg-type]  # passed on as they came
+        remove(system, asset_id)
+
+    monkeypatch.setattr(objects, "announce_all", delete_after)
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert stored_paths(system) == []
+    assert announcements(system) == 0
+
+
+def test_an_asset_that_is_gone_is_no_error(system: System) -> None:
+    thumbnails.generate_thumbnails(system, uuid4())
+
+
+def test_a_hidden_asset_gets_no_pictures(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    change(system, asset_id, visibility=AssetVisibility.HIDDEN)
+    assert not thumbnails.can_make(asset_of(system, asset_id))
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert files_of(system, asset_id) == {}
+
+
+def test_videos_and_raw_pictures_say_that_they_cannot_be_shown(
+    system: System, admin: Person, tmp_path: Path
+) -> None:
+    # A TIFF inside, as most RAW files are; its small embedded picture must not pass for the photo.
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.tif")
+    raw = upload(system, admin, (tmp_path / "a.tif").rename(tmp_path / "a.dng"))
+    with pytest.raises(UnsupportedMedia, match=r"\.dng"):
+        thumbnails.generate_thumbnails(system, raw)
+    assert thumbnails.can_make(asset_of(system, raw))
+    (tmp_path / "a.mp4").write_bytes(b"video")
+    video = upload(system, admin, tmp_path / "a.mp4")
+    assert asset_of(system, video).type is AssetType.VIDEO
+    assert not thumbnails.can_make(asset_of(system, video))
+    with pytest.raises(UnsupportedMedia, match=r"\.mp4"):
+        thumbnails.generate_thumbnails(system, video)
+
+
+@on_every_engine
+def test_a_broken_picture_leaves_nothing_behind(system: System, admin: Person, tmp_path: Path) -> None:
+    data = picture(tmp_path).read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
+    asset_id = upload(system, admin, tmp_path / "a.jpg")
+    with pytest.raises(MediaError):
+        thumbnails.generate_thumbnails(system, asset_id)
+    assert stored_paths(system) == [asset_of(system, asset_id).original_path]
+    assert announcements(system) == 0
+    assert [file for file in system.settings.staging_location.rglob("*") if file.is_file()
+            and file.name != "lock"] == []
+
+
+@on_every_engine
+def test_pictures_under_an_old_name_make_room(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    thumbnails.generate_thumbnails(system, asset_id)
+    file, stored = files_of(system, asset_id)[AssetFileType.PREVIEW]
+    old = file.path.replace("_preview", "-preview")
+    system.storage.put_object(old, b"old")
+    with system.database.write() as session:
+        session.execute(update(AssetFile).where(AssetFile.id == file.id).values(path=old))
+        session.execute(update(StoredObject).where(StoredObject.path == stored.path).values(path=old))
+    system.storage.delete(file.path)
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert files_of(system, asset_id)[AssetFileType.PREVIEW][0].path == file.path
+    assert not system.storage.exists(old)
+    assert len(stored_paths(system)) == 3
+
+
+def test_transparency_is_told_of_the_thumbnail(system: System, admin: Person, tmp_path: Path) -> None:
+    Image.new("RGBA", (300, 300), (255, 0, 0, 100)).save(tmp_path / "a.png")
+    asset_id = upload(system, admin, tmp_path / "a.png")
+    thumbnails.generate_thumbnails(system, asset_id)
+    files = files_of(system, asset_id)
+    assert files[AssetFileType.THUMBNAIL][0].is_transparent
+    assert not files[AssetFileType.PREVIEW][0].is_transparent
+
+
+def test_the_picture_is_decoded_once(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    real = JpegImageFile.load
+
+    def counted(self: JpegImageFile) -> object:
+        if self.tile:
+            decoded.append(self)
+        return real(self)
+
+    monkeypatch.setattr(JpegImageFile, "load", counted)
+    thumbnails.generate_thumbnails(system, upload(system, admin, picture(tmp_path)))
+    assert len(decoded) == 1
