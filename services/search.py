@@ -153,7 +153,7 @@ def find(system: System, auth: Auth, wanted: SearchFilter, page: SearchPage) -> 
         .limit(page.size + 1)
     )
     with system.database.read() as session:
-        items = [FoundAsset(*row) for row in session.execute(query).tuples()]
+        items = [FoundAsset(*row) for row in session.execute(query)]
     return SearchResult(items[: page.size], has_more=len(items) > page.size)
 
 
@@ -161,7 +161,7 @@ def find_random(system: System, auth: Auth, wanted: SearchFilter, size: int) -> 
     """Some of the assets that match, different ones each time."""
     query = _matching(select(Asset, AssetExif), auth, wanted).order_by(func.random()).limit(size)
     with system.database.read() as session:
-        return [FoundAsset(*row) for row in session.execute(query).tuples()]
+        return [FoundAsset(*row) for row in session.execute(query)]
 
 
 def count(system: System, auth: Auth, wanted: SearchFilter) -> int:

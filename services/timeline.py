@@ -131,7 +131,7 @@ def month_counts(system: System, auth: Auth, wanted: TimelineFilter) -> list[Mon
     descending = wanted.order is AssetOrder.DESC
     with system.database.read() as session:
         _check_album(session, auth, wanted.album_id)
-        rows = session.execute(query).tuples().all()
+        rows = session.execute(query).all()
     return [MonthCount(first, count) for first, count in sorted(rows, reverse=descending)]
 
 
