@@ -21,6 +21,8 @@ class ContractClient(FlaskClient):
     """A test client that checks every JSON answer under /api."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        # Read to the end and closed, as a server does it; otherwise files would stay open.
+        kwargs.setdefault("buffered", True)
         response = super().open(*args, **kwargs)
         request = response.request
         if request.path.startswith("/api/") and CONTRACT.exists():
