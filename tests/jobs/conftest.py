@@ -2,26 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 
 from jobs import ledger, queues, schedule
-from models.base import Base, Database
+from models.base import Database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
-    """A database of the test's own, with all tables."""
-    if request.param == "postgresql":
-        url: URL = request.getfixturevalue("postgresql_url")
-        return url
-    url = make_url(f"sqlite:///{tmp_path}/test.db")
-    database = Database(url)
-    Base.metadata.create_all(database.engine)
-    database.close()
-    return url
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture

@@ -305,7 +305,7 @@ def test_an_error_that_is_no_proper_text_can_be_kept(database: Database) -> None
 
 
 # PostgreSQL's planner decides by statistics, so a small table tells nothing about it.
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_the_head_of_a_long_queue_is_found_without_reading_the_queue(database: Database) -> None:
     head = "SELECT id FROM job WHERE queue = '' AND status = '' AND backfill = 0 AND due_at <= '' ORDER BY due_at"
     with database.read() as session:
