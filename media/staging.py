@@ -131,6 +131,8 @@ class Staging:
         """
         local = storage.local_path(path)
         if local is not None:
+            # Says apart what is gone and what is unmounted, before a program stumbles over either.
+            storage.head(path)
             yield local
             return
         copy = self.new_path(Path(path).suffix)

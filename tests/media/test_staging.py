@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import ObjectNotFound, StorageFull
+from errors import ObjectNotFound, StorageFull, StorageUnavailable
 from media.staging import Digest, Staging, digest_of
 from storage.service import AppStorageService
 
@@ -202,12 +202,25 @@ def test_what_lies_elsewhere_is_copied_for_the_block(
     assert files_in(tmp_path) == ["a.jpg"]
 
 
+@pytest.mark.parametrize("storage", ["local_storage", "remote_storage"])
 def test_staging_what_is_not_there_leaves_nothing(
-    staging: Staging, remote_storage: AppStorageService, media_folder: Path, tmp_path: Path
+    staging: Staging, storage: str, media_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    with pytest.raises(ObjectNotFound), staging.stage_to_temp(remote_storage, f"{media_folder}/a.jpg"):
+    service: AppStorageService = request.getfixturevalue(storage)
+    with pytest.raises(ObjectNotFound), staging.stage_to_temp(service, f"{media_folder}/a.jpg"):
         pass
     assert files_in(tmp_path) == []
+
+
+def test_an_unmounted_folder_is_not_taken_for_a_lost_object(
+    staging: Staging, local_storage: AppStorageService, media_folder: Path
+) -> None:
+    media_folder.rmdir()
+    with (
+        pytest.raises(StorageUnavailable),
+        staging.stage_to_temp(local_storage, f"{media_folder}/a.jpg"),
+    ):
+        pass
 
 
 def test_an_output_is_uploaded_when_its_block_ends(
