@@ -83,11 +83,10 @@ def delete_assets() -> Response:
 def _redirect(found: Elsewhere) -> Response:
     """A relative Location, as Immich sends it: it also holds behind a proxy that adds a path."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name != "size"]
-    if found.size is ThumbnailSize.ORIGINAL:
-        target = f"original?{urlencode(query)}"
-    else:
-        target = f"thumbnail?{urlencode([*query, ('size', found.size)])}"
+    address = "original"
+    if found.size is not ThumbnailSize.ORIGINAL:
+        address, query = "thumbnail", [*query, ("size", found.size)]
     response = Response(status=302)
-    response.headers["Location"] = target
     response.autocorrect_location_header = False
+    response.headers["Location"] = f"{address}?{urlencode(query)}" if query else address
     return response

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from flask import Response, request
-from werkzeug.http import http_date
+from flask import Response, json, request
+from werkzeug.http import HTTP_STATUS_CODES, http_date
 from werkzeug.wsgi import wrap_file
 
 from blueprints.conditions import Validators, judge
@@ -27,10 +27,13 @@ def deliver(item: Deliverable, *, cache_control: str = CACHE_FOR_A_DAY) -> Respo
     verdict = judge(request.method, request.headers, Validators(item.etag, item.last_modified, item.size))
     response = Response(status=verdict.status)
     _describe(response, item, cache_control)
-    if verdict.status in (304, 412):
+    if verdict.status == 304:
         return response
     if verdict.status == 416:
         response.headers["Content-Range"] = f"bytes */{item.size}"
+    if verdict.status in (412, 416):
+        response.content_type = "application/json"
+        response.data = json.dumps({"message": HTTP_STATUS_CODES[verdict.status]})
         return response
     response.content_type = item.content_type
     wanted = verdict.byte_range or ByteRange(0, None)

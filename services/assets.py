@@ -121,7 +121,7 @@ def statistics(
     else:
         query = query.where(Asset.visibility == visibility)
     with system.database.read() as session:
-        counts: dict[str, int] = dict(session.execute(query).tuples().all())
+        counts: dict[str, int] = dict(session.execute(query).all())
     return AssetCounts(images=counts.get(AssetType.IMAGE, 0), videos=counts.get(AssetType.VIDEO, 0))
 
 

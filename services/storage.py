@@ -78,7 +78,7 @@ def usage(system: System) -> Sequence[KindUsage]:
         .order_by(StoredObject.kind, on_s3)
     )
     with system.database.read() as session:
-        rows = session.execute(query).tuples().all()
+        rows = session.execute(query).all()
     return [
         KindUsage(kind, StorageEngine.S3 if is_s3 else StorageEngine.LOCAL, count, int(size))
         for kind, is_s3, count, size in rows
