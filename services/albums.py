@@ -122,9 +122,10 @@ def delete_album(system: System, auth: Auth, album_id: UUID) -> None:
 def count_albums(system: System, auth: Auth) -> AlbumCounts:
     """How many albums the user has, and how many of those they see are shared."""
     mine = aliased(AlbumUser)
-    query = _visible(auth, mine).with_only_columns(mine.role == AlbumRole.OWNER, _is_shared(), func.count())
+    seen = _visible(auth, mine).with_only_columns(mine.role, _is_shared().label("is_shared")).subquery()
+    query = select(seen.c.role == AlbumRole.OWNER, seen.c.is_shared, func.count())
     with system.database.read() as session:
-        rows = session.execute(query.group_by(mine.role == AlbumRole.OWNER, _is_shared())).tuples().all()
+        rows = session.execute(query.group_by(seen.c.role, seen.c.is_shared)).all()
     return AlbumCounts(
         owned=sum(count for owned, _, count in rows if owned),
         shared=sum(count for _, shared, count in rows if shared),
@@ -203,7 +204,7 @@ def _members(session: Session, ids: Select[UUID]) -> Mapping[UUID, Sequence[Memb
         .where(AlbumUser.album_id.in_(ids), User.deleted_at.is_(None))
         .order_by(AlbumUser.created_at, User.id)
     )
-    for album_id, role, user in session.execute(query).tuples():
+    for album_id, role, user in session.execute(query):
         members.setdefault(album_id, []).append(Member(user, role))
     for listed in members.values():
         listed.sort(key=lambda member: member.role != AlbumRole.OWNER)
@@ -223,7 +224,7 @@ def _contents(session: Session, ids: Select[UUID]) -> Mapping[UUID, Contents]:
         .where(AlbumAsset.album_id.in_(ids), IS_SHOWN)
         .group_by(AlbumAsset.album_id)
     )
-    return {row[0]: Contents(*row[1:]) for row in session.execute(query).tuples()}
+    return {row[0]: Contents(*row[1:]) for row in session.execute(query)}
 
 
 def _covers(session: Session, ids: Select[UUID]) -> Mapping[UUID, UUID]:
@@ -240,4 +241,4 @@ def _covers(session: Session, ids: Select[UUID]) -> Mapping[UUID, UUID]:
         .where(AlbumAsset.album_id.in_(ids), IS_SHOWN)
         .subquery()
     )
-    return dict(session.execute(select(ranked.c.album_id, ranked.c.asset_id).where(ranked.c.place == 1)).tuples().all())
+    return dict(session.execute(select(ranked.c.album_id, ranked.c.asset_id).where(ranked.c.place == 1)).all())

@@ -69,8 +69,10 @@ def _forget(session: Session, account: str, address: str) -> None:
     take_turns(session, "login failures")
     session.execute(delete(LoginFailure).where(LoginFailure.subject == account))
     row = session.get(LoginFailure, address)
-    if row is not None:
+    if row is not None and row.failures > 1:
         row.failures -= 1
+    elif row is not None:
+        session.delete(row)
 
 
 def _network_of(client: str | None) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -14,10 +15,12 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy.engine import URL, make_url
 
 from app import create_app_on
-from config import load_settings
+from config import MediaKind, load_settings
 from jobs.carrier import Carrier
 from media.staging import Staging
-from models.base import Base, Database
+from models.assets import Asset, AssetType
+from models.base import Base, Database, utc_now
+from models.objects import StoredObject
 from services import api_keys, users
 from services.auth import Auth
 from services.permissions import Permission
@@ -138,6 +141,28 @@ def add_user(system: System, email: str) -> Person:
     """Another user."""
     changes = UserChanges(name=email.partition("@")[0], password=PASSWORD)
     return _person(system, users.create_user(system, email, changes).id, email)
+
+
+def add_asset(system: System, owner: Person, *, size: int = 1, **columns: Any) -> UUID:
+    """The rows of an asset, without bytes behind them; `columns` differ from a plain photo's."""
+    asset_id = uuid4()
+    path = f"/nowhere/{asset_id}.jpg"
+    moment = columns.get("local_date_time", utc_now())
+    asset: dict[str, Any] = {
+        "id": asset_id,
+        "owner_id": owner.id,
+        "type": AssetType.IMAGE,
+        "original_path": path,
+        "original_file_name": "photo.jpg",
+        "checksum": asset_id.bytes,
+        "file_created_at": moment,
+        "file_modified_at": moment,
+        "local_date_time": moment,
+    }
+    stored = {"path": path, "kind": MediaKind.ORIGINALS, "owner_id": owner.id, "sha1": asset_id.bytes, "crc32": 0}
+    with system.transaction() as session:
+        session.add_all([Asset(**asset | columns), StoredObject(**stored, size=size)])
+    return asset_id
 
 
 def _person(system: System, user_id: UUID, email: str) -> Person:
