@@ -4,12 +4,12 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
 from errors import (
@@ -23,6 +23,11 @@ from errors import (
 from storage.backend import INCOMING, MOUNT_FILE, AppStorageBackend, HttpMethod, ReadStream, is_listed
 from storage.files import FileSection, ObjectFile, copy_bytes, open_plainly, plain_file, sync_folder, translated
 from storage.types import ByteRange, ObjectHead, StorageKey
+
+# Writers and deletes of one folder may meet this often before a write gives up.
+_TRIES = 50
+
+T = TypeVar("T")
 
 
 class LocalAppStorageBackend(AppStorageBackend):
@@ -205,36 +210,37 @@ class LocalAppStorageBackend(AppStorageBackend):
                 raise StorageUnavailable(f"The media folder {self._root} is not there") from None
             raise
 
-    def _begin(self, key: StorageKey) -> tuple[Path, "ObjectFile"]:
+    def _begin(self, key: StorageKey) -> tuple[Path, ObjectFile]:
         """A new file beside the key's own, open for writing."""
-        while True:
-            folder = self._make_folder_of(key)
+        def begin(folder: Path) -> tuple[Path, ObjectFile]:
             beside = folder / f"{INCOMING}{uuid4().hex}"
-            try:
-                return beside, ObjectFile(beside, "xb")
-            except FileNotFoundError:
-                if folder.is_dir():
-                    raise
-                # a delete found the folder empty in between and removed it
+            return beside, ObjectFile(beside, "xb")
+
+        return self._in_folder_of(key, begin)
 
     def _publish(self, path: Path, key: StorageKey) -> bool:
         """Rename a file on disk into place; False where it lies on another file system."""
-        while True:
-            folder = self._make_folder_of(key)
+        def publish(folder: Path) -> bool:
             try:
                 path.replace(self._file(key))
-            except FileNotFoundError:
-                if folder.is_dir():
-                    raise
-                continue  # as above
             except IsADirectoryError:
                 raise StorageError(f"{key} is a folder that holds other objects") from None
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 return False
-            sync_folder(folder)
+            with suppress(FileNotFoundError):  # deleted again already, with its folder
+                sync_folder(folder)
             return True
+
+        return self._in_folder_of(key, publish)
+
+    def _in_folder_of(self, key: StorageKey, action: Callable[[Path], T]) -> T:
+        """Make the key's folder and act in it; again where a delete removes the folder as empty in between."""
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                return action(self._make_folder_of(key))
+        return action(self._make_folder_of(key))
 
     def _make_folder_of(self, key: StorageKey) -> Path:
         folder = self._file(key).parent

@@ -45,6 +45,8 @@ UPLOAD = TransferConfig(
 # One per thread that serves or works, and one per part of an upload in flight.
 POOL_CONNECTIONS = 64
 ATTEMPTS = 4
+CONNECT_SECONDS = 5
+READ_SECONDS: float = 60
 # A probe that fails should say so soon.
 PROBE_ATTEMPTS = 2
 
@@ -232,15 +234,6 @@ class S3AppStorageBackend(AppStorageBackend):
         place = self._place(StorageKey(f"{MOUNT_FILE}-{uuid4().hex}"))
         data = uuid4().bytes
         client = _new_client(self._settings, self._settings.endpoint, PROBE_ATTEMPTS)
-        misled: list[S3Failure] = []
-
-        def notice(response: tuple[Any, Mapping[str, Any]] | None, **_: object) -> None:
-            # botocore follows a bucket to its region, but presigned URLs are signed for the region that is set.
-            if response is not None and "Error" in response[1]:
-                failure = failure_of_answer(response[1], self._settings)
-                misled.extend([failure] if failure.kind is FailureKind.WRONG_REGION else [])
-
-        client.meta.events.register("needs-retry.s3", notice)
         with self._diagnosed("write"):
             client.put_object(**place, **encryption(self._settings), Body=data)
         try:
@@ -249,8 +242,8 @@ class S3AppStorageBackend(AppStorageBackend):
         finally:
             with self._diagnosed("delete"):
                 client.delete_object(**place)
-        for failure in misled if same else [S3Failure(FailureKind.DAMAGED)]:
-            raise MountCheckFailed(sentence_of(failure, "read", self._settings))
+        if not same:
+            raise MountCheckFailed(sentence_of(S3Failure(FailureKind.DAMAGED), "read", self._settings))
 
     @property
     def _client(self) -> "S3Client":
@@ -300,7 +293,7 @@ def _kept_client(pid: int, settings: S3Settings, endpoint: str | None, attempts:
 
 
 def _new_client(settings: S3Settings, endpoint: str | None, attempts: int) -> "S3Client":
-    return _session(os.getpid()).client(
+    client = _session(os.getpid()).client(
         "s3",
         region_name=settings.region,
         endpoint_url=endpoint,
@@ -313,14 +306,22 @@ def _new_client(settings: S3Settings, endpoint: str | None, attempts: int) -> "S
                 "use_accelerate_endpoint": settings.use_accelerate,
                 "us_east_1_regional_endpoint": "regional",
             },
-            connect_timeout=5,
-            read_timeout=60,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=POOL_CONNECTIONS,
             request_checksum_calculation=settings.checksums.value,
             response_checksum_validation=settings.checksums.value,
         ),
     )
+    client.meta.events.register_last("before-parameter-build.s3", _stay)
+    return client
+
+
+def _stay(context: dict[str, Any], **_: object) -> None:
+    # botocore would follow a bucket to its region: each request twice, presigned URLs still for the
+    # wrong one, and a recursion without end where a proxy redirects all that it is asked.
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 @lru_cache

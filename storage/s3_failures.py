@@ -161,7 +161,7 @@ def _elsewhere(
     region = error.get("Region") or headers.get("x-amz-bucket-region")
     if region and region != settings.region:
         return S3Failure(FailureKind.WRONG_REGION, region)
-    return S3Failure(FailureKind.WRONG_STYLE, error.get("Endpoint") or code)
+    return S3Failure(FailureKind.WRONG_STYLE, error.get("Endpoint") or headers.get("location") or code)
 
 
 def _skew_of(error: Mapping[str, Any], headers: Mapping[str, str]) -> float:
