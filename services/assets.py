@@ -89,6 +89,11 @@ _THUMBNAIL = question(
 )
 
 
+def has_thumbnails(asset: Asset) -> bool:
+    """Whether an asset is to have thumbnails: pictures that are not hidden (a live photo's video is)."""
+    return asset.type == AssetType.IMAGE and asset.visibility != AssetVisibility.HIDDEN
+
+
 def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:
     """Raises BadRequest (Immich's) where the asset is not there or not the user's."""
     with system.database.read() as session:

@@ -14,7 +14,7 @@ from jobs.queues import JobState, QueueView
 from jobs.registry import job
 from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetStatus
 from models.jobs import Job
-from services import thumbnails
+from services.assets import has_thumbnails
 from services.system import System
 
 BATCH = 1000
@@ -113,7 +113,7 @@ def fill_thumbnail_generation(system: System, force: bool) -> None:
     lacks_one = or_(
         Asset.thumbhash.is_(None), not_(_has(AssetFileType.PREVIEW)), not_(_has(AssetFileType.THUMBNAIL))
     )
-    _fill(system, JobName.ASSET_GENERATE_THUMBNAILS, true() if force else lacks_one, thumbnails.can_make)
+    _fill(system, JobName.ASSET_GENERATE_THUMBNAILS, true() if force else lacks_one, has_thumbnails)
 
 
 def _has(kind: AssetFileType) -> ColumnElement[bool]:

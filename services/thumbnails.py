@@ -13,9 +13,10 @@ from jobs.registry import job
 from media import images, mime
 from media.images import Preview
 from media.staging import Digest
-from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.assets import Asset, AssetFile, AssetFileType, AssetVisibility
 from models.objects import StoredObject
 from services import objects
+from services.assets import has_thumbnails
 from services.system import System
 from storage import core
 from storage.types import StorageKey
@@ -31,11 +32,6 @@ class _DerivedFile:
     is_transparent: bool
 
 
-def can_make(asset: Asset) -> bool:
-    """Whether an asset is to have thumbnails: pictures that are not hidden (a live photo's video is)."""
-    return asset.type == AssetType.IMAGE and asset.visibility != AssetVisibility.HIDDEN
-
-
 @job(JobName.ASSET_GENERATE_THUMBNAILS)
 def generate_thumbnails(system: System, id: UUID) -> None:
     """Makes preview, thumbnail and thumbhash of an asset, or makes them again.
@@ -49,7 +45,7 @@ def generate_thumbnails(system: System, id: UUID) -> None:
     if asset is None or asset.visibility == AssetVisibility.HIDDEN:
         return
     extension = mime.extension_of(asset.original_path)
-    if not can_make(asset) or not images.can_decode(extension):
+    if not has_thumbnails(asset) or not images.can_decode(extension):
         raise UnsupportedMedia(f"No thumbnail can be made of {extension or 'this'} files")
     preview, files = _make(system, asset)
     _attach(system, asset, preview, files)

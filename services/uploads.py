@@ -20,7 +20,8 @@ from media.staging import Digest
 from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
 from models.base import rows_changed
 from models.users import User
-from services import objects, thumbnails
+from services import objects
+from services.assets import has_thumbnails
 from services.auth import Auth
 from services.system import System
 from storage import core
@@ -208,5 +209,5 @@ def _link_video(session: Session, auth: Auth, video_id: UUID | None) -> UUID | N
 
 def _enqueue(session: Session, asset: Asset) -> None:
     ledger.enqueue(session, JobName.ASSET_EXTRACT_METADATA, id=str(asset.id))
-    if thumbnails.can_make(asset):
+    if has_thumbnails(asset):
         ledger.enqueue(session, JobName.ASSET_GENERATE_THUMBNAILS, id=str(asset.id))

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from hashlib import sha1
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 from flask.testing import FlaskClient
@@ -34,7 +34,7 @@ def fields(**changes: str) -> list[bytes]:
     return [part(name, value.encode()) for name, value in {**DATES, **changes}.items()]
 
 
-def post(client: FlaskClient, headers: Mapping[str, str], body: bytes | IO[bytes], **extra: Any) -> TestResponse:
+def post(client: FlaskClient, headers: Mapping[str, str], body: bytes | io.RawIOBase, **extra: Any) -> TestResponse:
     return client.post(
         "/api/assets",
         headers=dict(headers),

@@ -211,3 +211,9 @@ def test_a_deleted_user_is_let_in_no_more(client: FlaskClient, admin: Person, sy
         user.deleted_at = user.created_at
     assert client.get(f"/api/assets/{asset_id}/original", headers=admin.headers).status_code == 401
     assert client.get(f"/api/assets/{uuid4()}/thumbnail", headers=admin.headers).status_code == 401
+
+
+def test_a_drawing_runs_no_scripts(client: FlaskClient, admin: Person) -> None:
+    asset_id = kept(client, admin.headers, b"<svg><script>alert(1)</script></svg>", name="a.svg")
+    answer = client.get(f"/api/assets/{asset_id}/original", headers=admin.headers)
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")

@@ -15,6 +15,7 @@ from media.staging import digest_of
 from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
 from models.objects import PendingObject, StoredObject
 from services import objects, thumbnails
+from services.assets import has_thumbnails
 from services.system import System
 from storage.backend import ReadStream
 from storage.service import AppStorageService
@@ -194,7 +195,7 @@ def test_an_asset_that_is_gone_is_no_error(system: System) -> None:
 def test_a_hidden_asset_gets_no_pictures(system: System, admin: Person, tmp_path: Path) -> None:
     asset_id = upload(system, admin, picture(tmp_path))
     change(system, asset_id, visibility=AssetVisibility.HIDDEN)
-    assert not thumbnails.can_make(asset_of(system, asset_id))
+    assert not has_thumbnails(asset_of(system, asset_id))
     thumbnails.generate_thumbnails(system, asset_id)
     assert files_of(system, asset_id) == {}
 
@@ -207,11 +208,11 @@ def test_videos_and_raw_pictures_say_that_they_cannot_be_shown(
     raw = upload(system, admin, (tmp_path / "a.tif").rename(tmp_path / "a.dng"))
     with pytest.raises(UnsupportedMedia, match=r"\.dng"):
         thumbnails.generate_thumbnails(system, raw)
-    assert thumbnails.can_make(asset_of(system, raw))
+    assert has_thumbnails(asset_of(system, raw))
     (tmp_path / "a.mp4").write_bytes(b"video")
     video = upload(system, admin, tmp_path / "a.mp4")
     assert asset_of(system, video).type is AssetType.VIDEO
-    assert not thumbnails.can_make(asset_of(system, video))
+    assert not has_thumbnails(asset_of(system, video))
     with pytest.raises(UnsupportedMedia, match=r"\.mp4"):
         thumbnails.generate_thumbnails(system, video)
 
