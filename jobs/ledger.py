@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,7 +34,11 @@ _WORKER_DIED = "The worker that ran this job died, or went silent for longer tha
 RING_AT_MOST = 64
 _RING_LIST = "enqueued jobs"
 # Any number that no other advisory lock of ours uses.
-_CLAIM_LOCK = 0x0B0C4E7
+_TURN = 0x0B0C4E7
+_LONGEST_SILENCE = "20s"
+_WAIT_FOR_TURN = text(
+    "SELECT set_config('idle_in_transaction_session_timeout', :silence, true), pg_advisory_xact_lock(:turn)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ def enqueue_all(session: Session, name: JobName, many: Iterable[Mapping[str, Any
     rows = [_row(name, now, data) | {"backfill": True} for data in many]
     if not rows:
         return
+    # In one order for all, so that two transactions with the same jobs wait for each other one way only.
+    rows.sort(key=itemgetter("dedupe_key"))
     session.execute(_insert(session).on_conflict_do_nothing(index_elements=[Job.dedupe_key]), rows)
     _remember_to_ring(session, [row["id"] for row in rows[:RING_AT_MOST]])
 
@@ -117,10 +124,11 @@ def _insert(session: Session) -> sqlite.Insert | postgresql.Insert:
 def alone(session: Session) -> None:
     """Keeps other transactions that call this waiting until the session's ends.
 
-    On SQLite every writing transaction is alone.
+    On SQLite every writing transaction is alone. On PostgreSQL a session that falls silent inside its
+    transaction, on a machine that was cut off perhaps, is ended by the server so that others go on.
     """
     if not _is_sqlite(session):
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
+        session.execute(_WAIT_FOR_TURN, {"silence": _LONGEST_SILENCE, "turn": _TURN})
 
 
 def claim(database: Database, worker: str, queues: Collection[QueueName]) -> Claim | None:

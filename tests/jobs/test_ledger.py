@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from errors import IntegrityMismatch, StorageUnavailable, ToolTimeout
 from jobs import ledger
@@ -205,6 +206,24 @@ def test_two_processes_never_share_a_job_nor_start_more_than_allowed(database: D
     with multiprocessing.get_context("spawn").Pool(2) as processes:
         claimed = [job_id for ids in processes.map(drain, [database_url] * 2, chunksize=1) for job_id in ids]
     assert len(claimed) == len(set(claimed)) == 61
+
+
+@pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.servers)])
+def test_a_worker_that_freezes_while_it_claims_does_not_freeze_the_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = enqueue(database)
+
+    def freeze() -> None:
+        with database.write() as frozen:
+            with monkeypatch.context() as impatience:
+                impatience.setattr(ledger, "_LONGEST_SILENCE", "200ms")
+                ledger.alone(frozen)
+            assert claim(database).id == job_id
+
+    with pytest.raises(DBAPIError, match="idle-in-transaction"):
+        freeze()
+    assert job_of(database, job_id).status is JobStatus.ACTIVE
 
 
 def test_a_lease_that_lapsed_goes_to_the_next_and_fences_the_first_out(database: Database, clock: Clock) -> None:
