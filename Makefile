@@ -31,7 +31,8 @@ lint: for-test ## ruff and mypy
 	@$(python) -m ruff check .
 	@$(python) -m mypy .
 
-bench: for-test ## measure speed and memory; see benchmarks/
+bench: .venv/.tests ## measure speed and memory; see benchmarks/
+	@deploy/packages.sh bench
 	@$(python) -m benchmarks
 
 lock: .venv/.made ## resolve pyproject.toml into the requirements files, with hashes

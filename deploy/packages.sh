@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Installs the system packages that `make run` or `make test` needs, judged by the commands that are there.
+# Installs the system packages that `make run`, `make test` or `make bench` needs, judged by the commands that are there.
 set -euo pipefail
 
 # command:package
 for_run=(exiftool:libimage-exiftool-perl)
 for_test=(initdb:postgresql redis-server:redis-server nginx:nginx chromium:chromium
           chromedriver:chromium-driver node:nodejs npm:npm curl:curl)
+for_bench=(wrk:wrk)
 
 case "${1:-}" in
     run) wanted=("${for_run[@]}") ;;
     test) wanted=("${for_run[@]}" "${for_test[@]}") ;;
-    *) echo "usage: packages.sh run|test" >&2; exit 2 ;;
+    bench) wanted=("${for_run[@]}" "${for_bench[@]}") ;;
+    *) echo "usage: packages.sh run|test|bench" >&2; exit 2 ;;
 esac
 
 missing() {

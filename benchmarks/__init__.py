@@ -1,0 +1,1 @@
+"""Speed and memory, measured against what is asked of them: `make bench`."""

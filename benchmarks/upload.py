@@ -1,0 +1,213 @@
+"""Uploads through Bucketroll into an S3 server, against boto3's upload_file into the same server."""
+
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+
+import boto3
+from botocore.config import Config
+
+from benchmarks.processes import children_of, cpu_seconds
+from benchmarks.report import Figure, at_least, spread
+from tests.e2e.client import Client, Form
+from tests.live import LiveServer, live_server, new_admin_key
+from tests.servers import S3Server, seaweedfs
+
+TITLE = "Upload to S3"
+ROUNDS = 3
+LANES = 4
+BLOCK = secrets.token_bytes(1 << 20)
+
+# Sends the files, one after another, over one connection.
+Sender = Callable[[Sequence[Path]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many files of so many bytes each, sent by so many clients at once."""
+
+    name: str
+    count: int
+    size: int
+    suffix: str
+    lanes: int
+
+    @property
+    def total(self) -> int:
+        return self.count * self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """MB/s, and the CPU seconds per GB of each process that took part."""
+
+    speed: float
+    cpu: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One round."""
+
+    ours: Run
+    boto3: Run
+
+    @property
+    def ratio(self) -> float:
+        return self.ours.speed / self.boto3.speed
+
+
+BIG = Load("1 file of 1 GiB", 1, 1 << 30, ".mp4", 1)
+SMALL = Load("500 files of 2 MB", 500, 2_000_000, ".jpg", LANES)
+
+
+def measure() -> list[Figure]:
+    """Both loads, some rounds each."""
+    return [figure for load in (BIG, SMALL) for figure in _figures(load)]
+
+
+def _figures(load: Load) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="bucketroll-bench-") as folder:
+        files = _make_files(Path(folder), load)
+        pairs = [_pair(load, files, ours_first=number % 2 == 0) for number in range(ROUNDS)]
+    clients = "one client" if load.lanes == 1 else f"{load.lanes} clients at once, connections kept"
+    return [
+        at_least(
+            f"{load.name}: ratio", 0.6, [pair.ratio for pair in pairs],
+            f"throughput through us (S3 engine over SeaweedFS, one web process, until the answer came) to that of "
+            f"boto3's `upload_file`; {ROUNDS} pairs, order alternating, a fresh store and new bytes each time. "
+            "No worker runs, so that only the path of the upload is measured.",
+        ),
+        Figure(f"{load.name}: through us", spread([pair.ours.speed for pair in pairs], unit="MB/s"),
+               f"`POST /api/assets` by {clients}, the body sent by the kernel from the file (`sendfile`). "
+               f"{_cpu_of([pair.ours for pair in pairs])}"),
+        Figure(f"{load.name}: boto3", spread([pair.boto3.speed for pair in pairs], unit="MB/s"),
+               f"`upload_file` with its default transfer settings by {clients}; checksums `when_required`, as ours. "
+               f"{_cpu_of([pair.boto3 for pair in pairs])}"),
+    ]  # fmt: skip
+
+
+def _cpu_of(runs: Sequence[Run]) -> str:
+    parts = [f"{name} {median(run.cpu[name] for run in runs):.1f}" for name in runs[0].cpu]
+    return f"CPU seconds per GB: {', '.join(parts)}."
+
+
+def _make_files(folder: Path, load: Load) -> list[Path]:
+    files = [folder / f"{number}{load.suffix}" for number in range(load.count)]
+    for path in files:
+        with path.open("wb") as file:
+            for start in range(0, load.size, len(BLOCK)):
+                file.write(BLOCK[: load.size - start])
+            # Or the kernel would write it to disk in the midst of a measurement.
+            file.flush()
+            os.fsync(file.fileno())
+    return files
+
+
+def _pair(load: Load, files: Sequence[Path], *, ours_first: bool) -> Pair:
+    with seaweedfs() as store, live_server(_environ(store), workers=0) as server:
+        [web] = children_of(server.pid_of("web"))
+        key = new_admin_key(server)
+        contenders = {
+            "ours": (_ours(server, key), {"web": web, "S3 server": store.pid, "client": os.getpid()}),
+            "boto3": (_boto3(store), {"S3 server": store.pid, "client": os.getpid()}),
+        }
+        order = contenders if ours_first else reversed(contenders)
+        runs = {name: _run(load, files, *contenders[name]) for name in order}
+        _check_kept(Client(server.url, key), load)
+    pair = Pair(runs["ours"], runs["boto3"])
+    print(f"  {load.name}: {pair.ours.speed:.0f} MB/s, boto3 {pair.boto3.speed:.0f} MB/s", flush=True)
+    return pair
+
+
+def _run(load: Load, files: Sequence[Path], send: Sender, processes: Mapping[str, int]) -> Run:
+    _warm_up(send, files[0])
+    for path in files:
+        _renew(path)
+    before = {name: cpu_seconds(pid) for name, pid in processes.items()}
+    speed = load.total / _seconds(send, files, load.lanes) / 1e6
+    cpu = {name: (cpu_seconds(pid) - before[name]) / load.total * 1e9 for name, pid in processes.items()}
+    return Run(speed, cpu)
+
+
+def _environ(store: S3Server) -> dict[str, str]:
+    return {
+        "IMMICH_STORAGE_ENGINE": "s3",
+        "S3_ENDPOINT": store.endpoint,
+        "S3_BUCKET": store.bucket,
+        "S3_ACCESS_KEY_ID": store.access_key,
+        "S3_SECRET_ACCESS_KEY": store.secret_key,
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def _ours(server: LiveServer, key: str) -> Sender:
+    def send(files: Sequence[Path]) -> None:
+        with closing(HTTPConnection(server.url.removeprefix("http://"), timeout=300)) as connection:
+            for path in files:
+                _post(connection, key, path)
+
+    return send
+
+
+def _post(connection: HTTPConnection, key: str, path: Path) -> None:
+    form = Form(path.name)
+    connection.putrequest("POST", "/api/assets")
+    for name, value in {"x-api-key": key, **form.headers}.items():
+        connection.putheader(name, value)
+    connection.putheader("Content-Length", str(len(form.head) + path.stat().st_size + len(form.tail)))
+    connection.endheaders(form.head)
+    with path.open("rb") as file:
+        connection.sock.sendfile(file)
+    connection.sock.sendall(form.tail)
+    response = connection.getresponse()
+    answer = response.read()
+    assert response.status == 201, answer
+
+
+def _boto3(store: S3Server) -> Sender:
+    client = boto3.client(
+        "s3", endpoint_url=store.endpoint, region_name="us-east-1",
+        aws_access_key_id=store.access_key, aws_secret_access_key=store.secret_key,
+        config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
+    )  # fmt: skip
+
+    def send(files: Sequence[Path]) -> None:
+        for path in files:
+            client.upload_file(str(path), store.bucket, f"direct/{path.name}")
+
+    return send
+
+
+def _warm_up(send: Sender, like: Path) -> None:
+    """One small upload: both sides make their connections and read S3's description at the first."""
+    with tempfile.NamedTemporaryFile(suffix=like.suffix) as file:
+        file.write(secrets.token_bytes(4096))
+        file.flush()
+        send([Path(file.name)])
+
+
+def _seconds(send: Sender, files: Sequence[Path], lanes: int) -> float:
+    with ThreadPoolExecutor(lanes) as pool:
+        started = time.perf_counter()
+        list(pool.map(send, [files[lane::lanes] for lane in range(lanes)]))
+        return time.perf_counter() - started
+
+
+def _renew(path: Path) -> None:
+    """Bytes that no upload has had before, or it would be a duplicate."""
+    with path.open("r+b") as file:
+        file.write(secrets.token_bytes(32))
+
+
+def _check_kept(client: Client, load: Load) -> None:
+    counted = client.statistics()["total"]
+    assert counted == load.count + 1, f"{counted} assets of {load.count + 1}"
