@@ -1,15 +1,14 @@
 """The web application: create_app wires settings, services and blueprints together."""
 
 import os
-from pathlib import Path
 
+import click
 from flask import Flask
-from flask_migrate import Migrate  # type: ignore[import-untyped]  # the package ships no types
 
 from blueprints import http
 from blueprints.proxies import TrustedProxies
 from blueprints.routes import register_blueprints
-from cli import register_commands
+from cli import migrations, register_commands
 from config import Settings, load_settings
 from services.logs import start_logging
 from services.system import System, open_system
@@ -30,7 +29,9 @@ def create_app_on(system: System) -> Flask:
     http.install(app)
     register_blueprints(app)
     register_commands(app)
-    Migrate(app, system.database, directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
+    if click.get_current_context(silent=True) is not None:
+        # Under `flask` only: a server that never migrates need not hold Alembic in memory.
+        migrations.install(app)
     if system.settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, system.settings.trusted_proxies)  # type: ignore[method-assign]
     return app

@@ -56,9 +56,15 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def current_system() -> System:
-    system: System = current_app.extensions[EXTENSION]
+def system_of(app: Flask) -> System:
+    """The system that an application runs on."""
+    system: System = app.extensions[EXTENSION]
     return system
+
+
+def current_system() -> System:
+    """The system of the application that handles this request or command."""
+    return system_of(current_app)
 
 
 def require(permission: Permission) -> Auth:

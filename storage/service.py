@@ -10,7 +10,6 @@ from errors import UnmanagedPath
 from storage.backend import AppStorageBackend, HttpMethod, ReadStream
 from storage.local import LocalAppStorageBackend
 from storage.location import S3_SCHEME, MediaLocation
-from storage.s3 import S3AppStorageBackend
 from storage.types import ByteRange, ObjectHead, StorageKey
 
 
@@ -116,6 +115,9 @@ def open_storage(settings: Settings) -> AppStorageService:
     ]
     locations = {StorageEngine.LOCAL: local}
     if settings.s3 is not None:
+        # boto3 is half as large as all the rest; without a bucket nobody loads it.
+        from storage.s3 import S3AppStorageBackend
+
         bucket = MediaLocation.s3(settings.s3.bucket, settings.s3.prefix)
         mounts.append((bucket, S3AppStorageBackend(settings.s3)))
         locations[StorageEngine.S3] = bucket

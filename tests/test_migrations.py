@@ -10,6 +10,7 @@ from sqlalchemy import URL, inspect
 from sqlalchemy.engine import make_url
 
 from app import create_app_on
+from cli import migrations
 from models.base import Base, Database
 from services.system import System
 from tests.systems import running_system
@@ -33,7 +34,9 @@ def differences(database: Database) -> list[object]:
 
 
 def migrate(system: System, direction: str) -> None:
-    with create_app_on(system).app_context():
+    app = create_app_on(system)
+    migrations.install(app)
+    with app.app_context():
         if direction == "up":
             flask_migrate.upgrade()
         else:
