@@ -30,7 +30,7 @@ export S3_ENDPOINT="http://127.0.0.1:$port" S3_ACCESS_KEY_ID="$access_key" S3_SE
 set -m
 coproc STORE {
     exec .venv/bin/python deploy/seaweedfs.py --dir data/seaweedfs --port "$port" \
-        --access-key "$access_key" --secret-key "$secret_key" --bucket "$S3_BUCKET"
+        --access-key="$access_key" --secret-key="$secret_key" --bucket "$S3_BUCKET"
 }
 store=$STORE_PID
 trap 'kill -TERM "$store" 2>/dev/null || true; exit 130' INT TERM HUP
