@@ -192,20 +192,20 @@ def drain(url: URL) -> list[UUID]:
 
 def test_eight_threads_never_get_the_same_job(database: Database, database_url: URL) -> None:
     with database.write() as session:
-        ledger.enqueue_all(session, THUMBNAILS, ({"n": n} for n in range(100)))
+        ledger.enqueue_all(session, THUMBNAILS, ({"n": n} for n in range(48)))
     with ThreadPoolExecutor(8) as threads:
         claimed = [job_id for ids in threads.map(drain, [database_url] * 8) for job_id in ids]
-    assert len(claimed) == len(set(claimed)) == 100
+    assert len(claimed) == len(set(claimed)) == 48
 
 
 @pytest.mark.servers
 def test_two_processes_never_share_a_job_nor_start_more_than_allowed(database: Database, database_url: URL) -> None:
     with database.write() as session:
-        ledger.enqueue_all(session, THUMBNAILS, ({"n": n} for n in range(60)))
+        ledger.enqueue_all(session, THUMBNAILS, ({"n": n} for n in range(30)))
         ledger.enqueue_all(session, SERIAL, ({"n": n} for n in range(5)))
     with multiprocessing.get_context("spawn").Pool(2) as processes:
         claimed = [job_id for ids in processes.map(drain, [database_url] * 2, chunksize=1) for job_id in ids]
-    assert len(claimed) == len(set(claimed)) == 61
+    assert len(claimed) == len(set(claimed)) == 31
 
 
 @pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.servers)])
@@ -288,9 +288,9 @@ def test_an_error_of_ours_that_may_pass_is_tried_again(database: Database) -> No
     assert job_of(database, job_id).status is JobStatus.WAITING
 
 
-def test_a_store_that_is_away_all_night_costs_no_job(database: Database, clock: Clock) -> None:
+def test_a_store_that_is_away_for_hours_costs_no_job(database: Database, clock: Clock) -> None:
     job_id = enqueue(database)
-    for _ in range(80):
+    for _ in range(20):
         ledger.fail(database, claim(database), StorageUnavailable("no answer"))
         clock.forward(minutes=10)
     ledger.fail(database, claim(database), ValueError("an error of the job's own"))
