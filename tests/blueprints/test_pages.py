@@ -1,8 +1,6 @@
 """The pages, as a browser without JavaScript meets them."""
 
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,57 +8,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from blueprints import pages
-from jobs import ledger
-from jobs.names import JobName
 from models.assets import Asset, AssetStatus
-from models.jobs import Job, JobStatus
-from models.users import ApiKey, User
-from services import api_keys
+from models.users import User
 from services.system import System
+from tests.pages import Elements, submit, token_on
 from tests.rows import TAKEN, add_asset
 from tests.systems import PASSWORD, MakeUser, Person
 
 FORBIDDEN = {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}
 PAGES = ("/", "/account", "/admin/users", "/admin/storage")
-
-
-class Elements(HTMLParser):
-    """Every start tag of a page with its attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.all: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.all.append((tag, dict(attrs)))
-
-    def of(self, tag: str) -> Iterator[dict[str, str | None]]:
-        return (attributes for name, attributes in self.all if name == tag)
-
-
-def token_on(answer: TestResponse) -> str:
-    """The form token of a page."""
-    found = re.search(r'name="form_token" value="([0-9a-f]{64})"', answer.text)
-    assert found is not None, answer.text
-    return found[1]
-
-
-def submit(browser: FlaskClient, page: str, action: str, **fields: str | list[str]) -> TestResponse:
-    """Posts a form with the token of the page that it stands on."""
-    return browser.post(action, data={"form_token": token_on(browser.get(page)), **fields})
-
-
-def sign_in(browser: FlaskClient, email: str = "admin@example.com") -> None:
-    answer = submit(browser, "/auth/login", "/auth/login", email=email, password=PASSWORD)
-    assert (answer.status_code, answer.location) == (303, "/")
-
-
-@pytest.fixture
-def at_home(browser: FlaskClient, admin: Person) -> FlaskClient:
-    """The admin's browser, signed in."""
-    sign_in(browser)
-    return browser
 
 
 def ids_on(answer: TestResponse) -> list[UUID]:
@@ -158,14 +114,6 @@ def test_pages_are_for_those_who_are_signed_in(client: FlaskClient, admin: Perso
         answer = client.get(path, headers=headers)
         assert answer.status_code == 303
         assert answer.location.startswith("/auth/login")
-
-
-@pytest.mark.parametrize("path", ["/admin/users", "/admin/storage"])
-def test_the_admins_pages_are_for_admins(browser: FlaskClient, make_user: MakeUser, path: str) -> None:
-    sign_in(browser, make_user("ben@example.com").email)
-    assert browser.get(path).status_code == 403
-    assert submit(browser, "/account", path).status_code == 403
-    assert "/admin/" not in browser.get("/").text
 
 
 POSTS = (
@@ -325,119 +273,3 @@ def test_a_photo_goes_to_the_trash_and_back_without_scripts(
     assert submit(at_home, f"/photos/{photo}", f"/photos/{photo}/restore").location == f"/photos/{photo}"
     with system.database.read() as session:
         assert session.get_one(Asset, photo).status is AssetStatus.ACTIVE
-
-
-# Account
-
-
-def test_a_new_key_shows_its_secret_once_and_works(at_home: FlaskClient, client: FlaskClient) -> None:
-    answer = submit(at_home, "/account", "/account/keys", name="CLI", access="all")
-    assert answer.status_code == 200
-    [secret] = [one["value"] for one in Elements(answer.text).of("input") if one.get("id") == "secret"]
-    assert client.get("/api/users/me", headers={"x-api-key": secret or ""}).status_code == 200
-    again = at_home.get("/account").text
-    assert "CLI" in again
-    assert secret is not None
-    assert secret not in again
-
-
-def test_a_key_may_only_do_what_was_chosen(at_home: FlaskClient, system: System) -> None:
-    chosen = ["asset.upload", "user.read"]
-    submit(at_home, "/account", "/account/keys", name="CLI", access="some", permissions=chosen)
-    with system.database.read() as session:
-        assert session.query(ApiKey).filter_by(name="CLI").one().permissions == chosen
-
-
-@pytest.mark.parametrize(("fields", "said"), [
-    ({"name": " ", "access": "all"}, "name"), ({"name": "CLI", "access": "some"}, "at least one"),
-    ({"name": "CLI"}, "at least one"), ({"name": "CLI", "access": "some", "permissions": "fly"}, "not a permission"),
-])  # fmt: skip
-def test_a_key_without_a_name_or_rights_is_not_made(
-    at_home: FlaskClient, system: System, fields: dict[str, str], said: str
-) -> None:
-    answer = submit(at_home, "/account", "/account/keys", **fields)
-    assert answer.status_code == 400
-    assert said in answer.text
-    with system.database.read() as session:
-        assert not session.query(ApiKey).filter(ApiKey.name != "all").count()
-
-
-def test_a_key_is_deleted_by_its_owner_alone(at_home: FlaskClient, system: System, make_user: MakeUser) -> None:
-    with system.database.read() as session:
-        own = session.query(ApiKey).one().id
-    foreign = api_keys.keys_of(system, make_user("ben@example.com").auth)[0].id
-    assert submit(at_home, "/account", f"/account/keys/{foreign}/delete").status_code == 400
-    assert submit(at_home, "/account", f"/account/keys/{own}/delete").location == "/account"
-    with system.database.read() as session:
-        assert [key.id for key in session.query(ApiKey)] == [foreign]
-
-
-def test_a_password_is_changed_by_who_knows_it(at_home: FlaskClient, client: FlaskClient, admin: Person) -> None:
-    new = "battery staple"
-    for old, again in (("wrong", new), (PASSWORD, "other")):
-        refused = submit(at_home, "/account", "/account/password", old=old, new=new, again=again)
-        assert refused.status_code == 400
-        assert new not in refused.text
-    submit(at_home, "/account", "/account/password", old=PASSWORD, new=new, again=new)
-    login = {"email": admin.email, "password": new}
-    assert client.post("/api/auth/login", json=login).status_code == 201
-    assert at_home.get("/account").status_code == 200
-
-
-# Admin
-
-
-def test_an_admin_adds_a_user_with_a_quota(at_home: FlaskClient, system: System) -> None:
-    fields = {"name": "Ben", "email": "ben@example.com", "password": PASSWORD, "quota": "1,5"}
-    assert submit(at_home, "/admin/users", "/admin/users", **fields).location == "/admin/users"
-    shown = at_home.get("/admin/users").text
-    assert "ben@example.com" in shown
-    assert "1.5 GiB" in shown
-    with system.database.read() as session:
-        user = session.query(User).filter_by(email="ben@example.com").one()
-    assert (user.is_admin, user.should_change_password, user.quota_size_in_bytes) == (False, True, 3 * 1024**3 // 2)
-
-
-@pytest.mark.parametrize(("field", "value"), [
-    ("quota", "much"), ("quota", "nan"), ("quota", "-1"), ("quota", "1e99"), ("email", "ben"), ("password", "short"),
-    ("email", "admin@example.com"),
-])  # fmt: skip
-def test_a_user_who_cannot_be_is_not_added(at_home: FlaskClient, field: str, value: str) -> None:
-    fields = {"name": "Ben", "email": "ben@example.com", "password": PASSWORD, "quota": "", field: value}
-    answer = submit(at_home, "/admin/users", "/admin/users", **fields)
-    assert answer.status_code == 400
-    assert 'value="Ben"' in answer.text
-    assert PASSWORD not in answer.text
-
-
-@pytest.mark.parametrize("engine", ["local", "s3"])
-def test_the_storage_page_tells_where_things_are_and_no_secrets(at_home: FlaskClient, system: System) -> None:
-    text = at_home.get("/admin/storage").text
-    assert str(system.settings.media_location) in text
-    if (s3 := system.settings.s3) is not None:
-        assert re.findall(r"<dd><code>(.*?)</code>", text)[1:] == [s3.bucket, s3.prefix, s3.endpoint]
-        assert not re.search(rf"\b({s3.access_key_id}|{s3.secret_access_key})\b", text)
-
-
-@pytest.mark.parametrize("engine", ["local", "s3"])
-def test_the_storage_is_probed_on_demand(at_home: FlaskClient, system: System) -> None:
-    answer = submit(at_home, "/admin/storage", "/admin/storage")
-    assert answer.status_code == 200
-    assert "Works" in answer.text
-
-
-def test_a_probe_that_fails_says_why(at_home: FlaskClient, system: System) -> None:
-    submit(at_home, "/admin/storage", "/admin/storage")
-    (system.settings.media_location / "thumbs" / ".immich").unlink()
-    answer = submit(at_home, "/admin/storage", "/admin/storage")
-    assert "Does not work" in answer.text
-    assert "thumbs" in answer.text
-
-
-def test_failed_jobs_can_be_read(at_home: FlaskClient, system: System) -> None:
-    with system.database.write() as session:
-        job = session.get_one(Job, ledger.enqueue(session, JobName.ASSET_EXTRACT_METADATA, id=uuid4()))
-        job.status, job.error = JobStatus.FAILED, "ToolFailed: exiftool ended with <code 1>"
-    text = at_home.get("/admin/storage").text
-    assert "AssetExtractMetadata" in text
-    assert "exiftool ended with &lt;code 1&gt;" in text
