@@ -44,6 +44,14 @@ def resume(name: str) -> None:
     queues.set_paused(current_system(), QueueName(name), False)
 
 
+@group.command("concurrency")
+@_queue
+@click.argument("number", type=click.IntRange(1, 64), required=False)
+def concurrency(name: str, number: int | None) -> None:
+    """Let QUEUE run at most NUMBER jobs at once, over all workers; without NUMBER, its default."""
+    queues.set_concurrency(current_system(), QueueName(name), number)
+
+
 @group.command("retry")
 @_queue
 def retry(name: str) -> None:

@@ -88,6 +88,12 @@ def set_paused(database: Database, queue: QueueName, is_paused: bool) -> None:
         session.merge(QueueState(name=queue.value, is_paused=is_paused))
 
 
+def set_concurrency(database: Database, queue: QueueName, number: int | None) -> None:
+    """How many jobs of a queue may run at once, over all workers; None is the queue's default."""
+    with database.write() as session:
+        session.merge(QueueState(name=queue.value, concurrency=number))
+
+
 def empty(database: Database, queue: QueueName) -> int:
     """Strikes off the jobs of a queue that wait, now or for later; returns how many."""
     return _strike_off(database, queue, JobStatus.WAITING)

@@ -81,6 +81,12 @@ def set_paused(system: System, name: QueueName, is_paused: bool) -> None:
         system.carrier.ring(ledger.due(system.database, name))
 
 
+def set_concurrency(system: System, name: QueueName, number: int | None) -> None:
+    """How many jobs of a queue may run at once, over all workers; None is the queue's default."""
+    board.set_concurrency(system.database, name, number)
+    system.carrier.ring(ledger.due(system.database, name))
+
+
 def jobs_of(system: System, name: QueueName, states: Collection[JobState]) -> Sequence[Job]:
     """The first 1000 jobs of a queue in these states."""
     return board.jobs_of(system.database, name, states)

@@ -109,3 +109,11 @@ def test_pausing_leaves_the_number_of_jobs_at_once_as_it_was(database: Database)
     queues.set_paused(database, QUEUE, True)
     with database.read() as session:
         assert session.execute(select(QueueState.is_paused, QueueState.concurrency)).one() == (True, 7)
+
+
+def test_a_number_for_a_queue_holds_and_leaves_its_pause_alone(database: Database) -> None:
+    queues.set_paused(database, QUEUE, True)
+    queues.set_concurrency(database, QUEUE, 3)
+    with database.read() as session:
+        state = session.get_one(QueueState, QUEUE.value)
+    assert (state.concurrency, state.is_paused) == (3, True)
