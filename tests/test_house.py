@@ -36,9 +36,11 @@ class House:
     output: Path
 
     def start(self, script: str = "deploy/run.sh") -> subprocess.Popen[bytes]:
+        # Where the tests themselves are killed, what they started ends too.
+        command = ["setpriv", "--pdeathsig", "TERM", str(self.root / script)]
         with self.output.open("ab") as output:
             return subprocess.Popen(
-                [self.root / script], env=self.environ, stdin=subprocess.DEVNULL, stdout=output,
+                command, env=self.environ, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
