@@ -101,12 +101,18 @@ def sweep_all(system: System) -> Swept:
     return _sweep(system, utc_now() + timedelta(days=36500), timedelta(0))
 
 
-@job(JobName.INTEGRITY_UNTRACKED_FILES, every=timedelta(minutes=5))
+@job(JobName.FILE_DELETE, every=timedelta(minutes=5))
+def remove_orphans(system: System) -> None:
+    """Removes objects whose announcements have expired without an owner, and dead staging folders."""
+    removed, folders = objects.sweep_pending(system, utc_now()), system.staging.sweep()
+    if removed or folders:
+        logger.info("removed %d objects without an owner and %d staging folders", removed, folders)
+
+
+@job(JobName.INTEGRITY_UNTRACKED_FILES, every=timedelta(days=1))
 def sweep_storage(system: System) -> None:
-    """The sweep that comes round by itself."""
-    swept = sweep(system)
-    if swept != Swept(0, 0, 0):
-        logger.info("swept %s", swept)
+    """The whole sweep; once a day, as finding unfinished writes on disk walks through all folders."""
+    logger.info("swept: %s", sweep(system))
 
 
 def _sweep(system: System, as_of: datetime, stale: timedelta) -> Swept:
