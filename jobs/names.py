@@ -47,12 +47,8 @@ class JobName(StrEnum):
     ASSET_DELETE = "AssetDelete", QueueName.BACKGROUND_TASK
     # Finds assets whose days in the trash are over.
     ASSET_DELETE_CHECK = "AssetDeleteCheck", QueueName.BACKGROUND_TASK
-    ASSET_EMPTY_TRASH = "AssetEmptyTrash", QueueName.BACKGROUND_TASK
     # Deletes objects that belong to nobody: what a crash between object and row leaves behind.
     FILE_DELETE = "FileDelete", QueueName.BACKGROUND_TASK
-    SESSION_CLEANUP = "SessionCleanup", QueueName.BACKGROUND_TASK
-    USER_DELETE = "UserDelete", QueueName.BACKGROUND_TASK
-    USER_DELETE_CHECK = "UserDeleteCheck", QueueName.BACKGROUND_TASK
     # Finds writes that never ended.
     INTEGRITY_UNTRACKED_FILES = "IntegrityUntrackedFiles", QueueName.INTEGRITY_CHECK
 

@@ -11,7 +11,7 @@ from models.base import Database
 from models.jobs import Job
 from tests.jobs.conftest import Clock
 
-HOURLY, DAILY = JobName.SESSION_CLEANUP, JobName.USER_DELETE_CHECK
+HOURLY, DAILY = JobName.ASSET_DELETE_CHECK, JobName.INTEGRITY_UNTRACKED_FILES
 
 
 @pytest.fixture(autouse=True)
