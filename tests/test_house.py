@@ -230,6 +230,19 @@ def test_when_the_worker_dies_all_ends_with_its_code(house: House) -> None:
 
 
 @pytest.mark.servers
+def test_a_store_that_cannot_be_used_stops_the_start_with_a_sentence(house: House) -> None:
+    store = {"IMMICH_STORAGE_ENGINE": "s3", "S3_ENDPOINT": "http://127.0.0.1:1", "S3_BUCKET": "photos"}
+    keys = {"S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "hunter2"}
+    house.environ.update(store | keys)
+    with house.start() as process:
+        assert process.wait(PATIENCE) != 0
+    assert "http://127.0.0.1:1 refused the connection: check host and port of S3_ENDPOINT" in house.said()
+    assert "Traceback" not in house.said()
+    assert "hunter2" not in house.said()
+    eventually(lambda: house.processes() == [], house)
+
+
+@pytest.mark.servers
 def test_run_s3_brings_its_own_store_and_keeps_it_and_its_keys(house: House) -> None:
     keys = house.root / "data/seaweedfs.keys"
     with running(house, "deploy/run-s3.sh") as process:
