@@ -51,6 +51,7 @@ class Asset(Identified, Timestamped, Base):
             postgresql_where=text('"libraryId" IS NULL'),
         ),
         Index("ix_asset_ownerId_localDateTime", "ownerId", "localDateTime"),
+        Index("ix_asset_ownerId_fileCreatedAt", "ownerId", "fileCreatedAt"),
     )
 
     owner_id: Mapped[UUID] = mapped_column("ownerId", ForeignKey("user.id", ondelete="CASCADE"))

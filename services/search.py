@@ -143,15 +143,15 @@ _ORDERS: Mapping[SearchOrderField, InstrumentedAttribute[Any]] = {
 def find(system: System, auth: Auth, wanted: SearchFilter, page: SearchPage) -> SearchResult:
     """One page of the assets that match. Raises Unauthorized (Immich's) for the locked folder."""
     column = _ORDERS[page.field]
-    ascending = page.direction is AssetOrder.ASC
-    order = (column.asc(), Asset.id.asc()) if ascending else (column.desc(), Asset.id.desc())
-    query = (
-        _matching(select(Asset, AssetExif), auth, wanted)
+    query = _matching(select(Asset, AssetExif), auth, wanted)
+    if column.expression.nullable:
         # What is not known goes last, on both databases and in both directions.
-        .order_by(column.is_(None), *order)
-        .offset((page.number - 1) * page.size)
-        .limit(page.size + 1)
-    )
+        query = query.order_by(column.is_(None))
+    if page.direction is AssetOrder.ASC:
+        query = query.order_by(column.asc(), Asset.id.asc())
+    else:
+        query = query.order_by(column.desc(), Asset.id.desc())
+    query = query.offset((page.number - 1) * page.size).limit(page.size + 1)
     with system.database.read() as session:
         items = [FoundAsset(*row) for row in session.execute(query)]
     return SearchResult(items[: page.size], has_more=len(items) > page.size)
