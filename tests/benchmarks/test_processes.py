@@ -7,12 +7,12 @@ import time
 
 from benchmarks.processes import children_of, cpu_seconds, family_of, memory_of
 
-SLEEP = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-NEST = [sys.executable, "-c", f"import subprocess, sys; print(subprocess.Popen({SLEEP!r}).pid, flush=True); sys.stdin.read()"]
+WAIT = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+NEST = f"import subprocess, sys; print(subprocess.Popen({WAIT!r}).pid, flush=True); sys.stdin.read()"
 
 
 def test_a_family_is_a_process_and_all_that_descends_from_it() -> None:
-    with subprocess.Popen(NEST, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", NEST], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         grandchild = int(process.stdout.readline())
         assert process.pid in children_of(os.getpid())
