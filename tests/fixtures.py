@@ -1,6 +1,7 @@
 """Fixtures of the application: its system on either storage engine, its clients and its people."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,11 @@ def moto_environ() -> Iterator[dict[str, str]]:
         yield environ
 
 
-@pytest.fixture
-def engine() -> str:
-    """The storage engine; tests about bytes ask for all of them with `on_every_engine`."""
-    return "local"
+@pytest.fixture(params=["local", "s3"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The storage engine; tests about bytes ask for a real S3 server too, with `on_every_engine`."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
@@ -60,7 +62,10 @@ def system(engine: str, database_url: URL, request: pytest.FixtureRequest, tmp_p
     environ = _engine_environ(engine, request)
     environ["IMMICH_MEDIA_LOCATION"] = str(tmp_path / "media")
     environ["DB_URL"] = database_url.render_as_string(hide_password=False)
-    with systems.running_system(environ) as system:
+    with ExitStack() as stack:
+        system = stack.enter_context(systems.running_system(environ))
+        if engine != "local":
+            stack.enter_context(systems.files_only_in_staging(system))
         yield system
 
 

@@ -1,6 +1,7 @@
 """A whole system for tests: its database, its storage on either engine, and people who use it."""
 
 import shutil
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +88,32 @@ def running_system(environ: dict[str, str]) -> Iterator[System]:
     )
     yield system
     system.close()
+
+
+# Folders in which no file may be opened now, and the folders inside them in which it may.
+_closed: dict[str, str] = {}
+
+
+def _forbid(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _closed and isinstance(arguments[0], str):
+        path = arguments[0]
+        inside = any(path.startswith(closed) and not path.startswith(free) for closed, free in _closed.items())
+        if inside or path.startswith("s3:"):
+            raise AssertionError(f"{path} was opened as a file, although media are in S3")
+
+
+sys.addaudithook(_forbid)
+
+
+@contextmanager
+def files_only_in_staging(system: System) -> Iterator[None]:
+    """Whatever opens a stored path as a local file fails: the media of this system are in a bucket."""
+    media = f"{system.settings.media_location}/"
+    _closed[media] = f"{system.settings.staging_location}/"
+    try:
+        yield
+    finally:
+        del _closed[media]
 
 
 def app_of(system: System) -> Flask:

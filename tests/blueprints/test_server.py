@@ -39,6 +39,7 @@ def test_the_server_is_initialized_by_its_first_user(client: FlaskClient, system
     assert client.get("/api/server/config").get_json()["isInitialized"] is True
 
 
+@pytest.mark.parametrize("engine", ["local"])
 def test_the_disk_is_measured_where_originals_lie_on_it(client: FlaskClient, admin: Person) -> None:
     shown = client.get("/api/server/storage", headers=admin.headers).get_json()
     assert shown["diskSizeRaw"] >= shown["diskUseRaw"] > 0
