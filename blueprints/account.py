@@ -87,7 +87,7 @@ def _account(
         name=typed.get("name", ""),
         access=typed.get("access", "all"),
         chosen=request.form.getlist("permissions") if key_error else sorted(FOR_UPLOADS),
-        permissions=[one for one in Permission if one is not Permission.ALL],
+        permissions=sorted(set(Permission) - {Permission.ALL}, key=lambda one: (one not in FOR_UPLOADS, one)),
         for_uploads=FOR_UPLOADS,
         min_password=MIN_PASSWORD,
         has_changed=request.args.get("changed") == "password",
