@@ -68,8 +68,8 @@ def upload_asset() -> Response:
     who = require(Permission.ASSET_UPLOAD)
     system = current_system()
     promised = checksum_of(request.headers.get("x-immich-checksum", ""))
-    if promised is not None and (known := uploads.known_checksums(system, who, [promised])):
-        return _answer(UploadResult(known[promised].asset_id, UploadStatus.DUPLICATE))
+    if promised is not None and (known := uploads.known_asset(system, who, promised)):
+        return _answer(UploadResult(known.asset_id, UploadStatus.DUPLICATE))
     with ExitStack() as stack:
         form = _Form(stack, room=uploads.room_left(system, who))
         fields = multipart.read_form(request.stream, request.headers.get("Content-Type", ""), form.open_file)

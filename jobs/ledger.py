@@ -13,14 +13,14 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, select, text, union_all, update
+from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, delete, func, select, text, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from errors import AppError, StorageUnavailable
 from jobs.names import DEFAULT_CONCURRENCY, JobName, QueueName
-from models.base import Database, UtcDateTime, utc_now
+from models.base import Database, UtcDateTime, table_of, utc_now
 from models.jobs import Job, JobStatus, QueueState
 
 # A worker renews its leases every quarter of this; one that misses four beats has lost its jobs.
@@ -59,18 +59,23 @@ def enqueue(session: Session, name: JobName, *, due_at: datetime | None = None, 
     An equal job (name and data) that no worker has started yet is returned instead; it keeps the
     earlier of both times. Data are JSON values, or UUIDs.
     """
-    insert = _insert(session).values(_row(name, due_at or utc_now(), data))
-    fresh = insert.excluded
-    earlier = func.min if _is_sqlite(session) else func.least
-    job_id: UUID = session.execute(
-        insert.on_conflict_do_update(
-            index_elements=[Job.dedupe_key],
-            set_={"due_at": earlier(Job.due_at, fresh.due_at), "backfill": and_(Job.backfill, fresh.backfill)},
-        ).returning(Job.id)
-    ).scalar_one()
+    row = _row(name, due_at or utc_now(), data)
+    job_id: UUID = session.execute(_upsert(_is_sqlite(session)), row).scalar_one()
     if due_at is None or due_at <= utc_now():
         _remember_to_ring(session, [job_id])
     return job_id
+
+
+@cache
+def _upsert(is_sqlite: bool) -> Executable:
+    """Built once: building costs more than executing, and every upload enqueues."""
+    jobs = table_of(Job)
+    insert = sqlite.insert(jobs) if is_sqlite else postgresql.insert(jobs)
+    earlier = (func.min if is_sqlite else func.least)(jobs.c.due_at, insert.excluded.due_at)
+    both = and_(jobs.c.backfill, insert.excluded.backfill)
+    return insert.on_conflict_do_update(
+        index_elements=[jobs.c.dedupe_key], set_={"due_at": earlier, "backfill": both}
+    ).returning(jobs.c.id)
 
 
 def enqueue_all(session: Session, name: JobName, many: Iterable[Mapping[str, Any]]) -> None:

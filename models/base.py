@@ -16,6 +16,7 @@ from sqlalchemy import (
     Executable,
     MetaData,
     Row,
+    Table,
     Text,
     Uuid,
     create_engine,
@@ -68,6 +69,14 @@ def utc_now() -> datetime:
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMING)
     type_annotation_map = {datetime: UtcDateTime, UUID: Uuid, str: Text, enum.Enum: _EnumText}
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model, for statements after which nothing has to be loaded."""
+    table = model.__table__
+    if not isinstance(table, Table):
+        raise TypeError(f"{model} is no table")
+    return table
 
 
 class Identified:
@@ -128,9 +137,9 @@ class Database:
         self.engine.dispose()
 
 
-def rows_changed(session: Session, statement: Executable) -> int:
+def rows_changed(session: Session, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
     """Executes an INSERT, UPDATE or DELETE; returns how many rows it touched."""
-    result = session.execute(statement)
+    result = session.execute(statement, parameters)
     if not isinstance(result, CursorResult):
         raise TypeError("only a statement that changes rows can be counted")
     return result.rowcount

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from config import MediaKind
 from errors import StorageError, StorageUnavailable
 from media.staging import Digest
-from models.base import rows_changed, utc_now
+from models.base import rows_changed, table_of, utc_now
 from models.objects import PendingObject, StoredObject
 from services.system import System
 
@@ -27,10 +27,19 @@ LEASE = timedelta(minutes=15)
 SLOWEST_BYTES_PER_SECOND = 256 * 1024
 SWEEP_BATCH = 200
 
+# Built once, as every upload executes them; on tables, as nothing has to be loaded afterwards.
+_PENDING, _STORED = table_of(PendingObject), table_of(StoredObject)
+_ANNOUNCE = insert(_PENDING)
+_TAKE_ANNOUNCEMENT = delete(_PENDING).where(
+    _PENDING.c.path == bindparam("announced"), _PENDING.c.swept_at.is_(None)
+)
+_STORE = insert(_STORED)
+
 
 def announce(system: System, path: str, size: int) -> None:
-    """Commits that an object of `size` bytes may soon lie at the path, without an owner."""
-    announce_all(system, {path: size})
+    """Commits that an object of `size` bytes may soon lie at a path that was never used before."""
+    with system.database.write() as session:
+        session.execute(_ANNOUNCE, {"path": path, "expires_at": _lease_of(size)})
 
 
 def announce_all(system: System, sizes: Mapping[str, int]) -> None:
@@ -39,10 +48,9 @@ def announce_all(system: System, sizes: Mapping[str, int]) -> None:
     A path may be announced again, and may have an owner already: derived files keep their names.
     Raises StorageUnavailable where the sweep is just removing what lay there.
     """
-    now = utc_now()
     with system.database.write() as session:
         for path, size in sizes.items():
-            expires_at = now + LEASE + timedelta(seconds=size / SLOWEST_BYTES_PER_SECOND)
+            expires_at = _lease_of(size)
             pending = session.get(PendingObject, path, with_for_update=True)
             if pending is None:
                 session.add(PendingObject(path=path, expires_at=expires_at))
@@ -57,13 +65,18 @@ def adopt(session: Session, path: str, kind: MediaKind, owner_id: UUID, digest: 
 
     Raises StorageUnavailable where the sweep was faster: then the bytes may be gone already.
     """
-    announced = delete(PendingObject).where(PendingObject.path == path, PendingObject.swept_at.is_(None))
-    if not rows_changed(session, announced):
+    if not rows_changed(session, _TAKE_ANNOUNCEMENT, {"announced": path}):
         raise StorageUnavailable("The upload took too long and was given up; please try again")
-    session.add(
-        StoredObject(
-            path=path, kind=kind, owner_id=owner_id, size=digest.size, sha1=digest.sha1, crc32=digest.crc32
-        )
+    session.execute(
+        _STORE,
+        {
+            "path": path,
+            "kind": kind,
+            "owner_id": owner_id,
+            "size": digest.size,
+            "sha1": digest.sha1,
+            "crc32": digest.crc32,
+        },
     )
 
 
@@ -118,6 +131,11 @@ def _expired(system: System, as_of: datetime) -> Sequence[str]:
         return session.scalars(
             select(PendingObject.path).where(PendingObject.expires_at <= as_of).limit(SWEEP_BATCH)
         ).all()
+
+
+def _lease_of(size: int) -> datetime:
+    """When an upload of so many bytes that begins now counts as dead."""
+    return utc_now() + LEASE + timedelta(seconds=size / SLOWEST_BYTES_PER_SECOND)
 
 
 def _claimed(system: System, path: str) -> bool:

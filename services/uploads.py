@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import BigInteger, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from media import mime
 from media.mime import MediaType
 from media.staging import Digest
 from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
-from models.base import rows_changed
+from models.base import rows_changed, table_of
 from models.users import User
 from services import objects
 from services.assets import has_thumbnails
@@ -71,6 +71,23 @@ class KnownAsset:
     is_trashed: bool
 
 
+# Built once, as every upload executes them.
+_KNOWN = select(Asset.id, Asset.deleted_at).where(
+    Asset.owner_id == bindparam("owner_id"), Asset.library_id.is_(None), Asset.checksum == bindparam("checksum")
+)
+_QUOTA = select(User.quota_size_in_bytes, User.quota_usage_in_bytes).where(User.id == bindparam("user_id"))
+_USERS = table_of(User)
+_USAGE = _USERS.c.quotaUsageInBytes + bindparam("charged_size", type_=BigInteger)
+_CHARGE = (
+    update(_USERS)
+    .where(
+        _USERS.c.id == bindparam("charged_user"),
+        or_(_USERS.c.quotaSizeInBytes.is_(None), _USERS.c.quotaSizeInBytes >= _USAGE),
+    )
+    .values(quotaUsageInBytes=_USAGE, updatedAt=_USERS.c.updatedAt)
+)
+
+
 def check_file_name(name: str) -> None:
     """Raises BadRequest, in Immich's words, where the extension is none that is kept."""
     if not mime.is_supported(name):
@@ -93,13 +110,18 @@ def known_checksums(system: System, auth: Auth, checksums: list[bytes]) -> dict[
     return known
 
 
+def known_asset(system: System, auth: Auth, checksum: bytes) -> KnownAsset | None:
+    """The user's upload with this SHA-1, if there is one."""
+    row = system.database.one(_KNOWN, {"owner_id": auth.user_id, "checksum": checksum})
+    return None if row is None else KnownAsset(row[0], row[1] is not None)
+
+
 def room_left(system: System, auth: Auth) -> int | None:
     """Bytes that the user's quota has room for; None without a quota."""
-    with system.database.read() as session:
-        size, usage = session.execute(
-            select(User.quota_size_in_bytes, User.quota_usage_in_bytes).where(User.id == auth.user_id)
-        ).one()
-    return None if size is None else max(0, size - usage)
+    row = system.database.one(_QUOTA, {"user_id": auth.user_id})
+    if row is None or row[0] is None:
+        return None
+    return max(0, int(row[0]) - int(row[1]))
 
 
 def store(
@@ -113,8 +135,8 @@ def store(
     check_file_name(new.file_name)
     if not file.digest.size:
         raise BadRequest("File is empty")
-    if known := known_checksums(system, auth, [file.digest.sha1]):
-        return UploadResult(known[file.digest.sha1].asset_id, UploadStatus.DUPLICATE)
+    if known := known_asset(system, auth, file.digest.sha1):
+        return UploadResult(known.asset_id, UploadStatus.DUPLICATE)
     parts = [_place(system, file, core.original_key(auth.user_id, PurePosixPath(new.file_name).suffix))]
     if sidecar is not None and sidecar.digest.size:
         parts.append(_place(system, sidecar, core.sidecar_key(auth.user_id)))
@@ -126,8 +148,8 @@ def store(
     except IntegrityError:
         # Someone else brought the same bytes in the meantime, or the user is gone.
         objects.abandon(system, [part.path for part in parts])
-        if known := known_checksums(system, auth, [file.digest.sha1]):
-            return UploadResult(known[file.digest.sha1].asset_id, UploadStatus.DUPLICATE)
+        if known := known_asset(system, auth, file.digest.sha1):
+            return UploadResult(known.asset_id, UploadStatus.DUPLICATE)
         raise
     except (StorageError, BadRequest, QuotaExceeded):
         objects.abandon(system, [part.path for part in parts])
@@ -187,13 +209,7 @@ def _type_of(file_name: str) -> AssetType:
 
 
 def _charge(session: Session, user_id: UUID, size: int) -> None:
-    usage = User.quota_usage_in_bytes + size
-    charge = (
-        update(User)
-        .where(User.id == user_id, or_(User.quota_size_in_bytes.is_(None), usage <= User.quota_size_in_bytes))
-        .values(quota_usage_in_bytes=usage, updated_at=User.updated_at)
-    )
-    if not rows_changed(session, charge):
+    if not rows_changed(session, _CHARGE, {"charged_user": user_id, "charged_size": size}):
         raise QuotaExceeded
 
 
