@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from services import passwords
 from services.system import System
 from tests import systems
-from tests.servers import S3Server, own_prefix
+from tests.servers import S3Server
 from tests.systems import MakeUser, Person
 
 
@@ -28,15 +28,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template
 
 
-@pytest.fixture(scope="session")
-def moto_environ() -> Iterator[dict[str, str]]:
-    with systems.moto_server() as environ:
-        yield environ
-
-
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", systems.SEAWEEDFS])
 def engine(request: pytest.FixtureRequest) -> str:
-    """The storage engine; tests about bytes ask for a real S3 server too, with `on_every_engine`."""
+    """The storage engine: every test with a system runs on local disk and on a real S3 server."""
     name: str = request.param
     return name
 
@@ -72,9 +66,6 @@ def system(engine: str, database_url: URL, request: pytest.FixtureRequest, tmp_p
 def _engine_environ(engine: str, request: pytest.FixtureRequest) -> dict[str, str]:
     if engine == "local":
         return {}
-    if engine == "s3":
-        imitated: dict[str, str] = request.getfixturevalue("moto_environ")
-        return {**imitated, "S3_PREFIX": own_prefix()}
     server: S3Server = request.getfixturevalue("s3_server")
     return systems.s3_environ(server.endpoint, server.access_key, server.secret_key)
 

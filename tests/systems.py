@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from moto.server import ThreadedMotoServer
 from sqlalchemy.engine import URL, make_url
 
 from app import create_app_on
+from blueprints import http
 from config import MediaKind, load_settings
 from jobs.carrier import Carrier
 from media.staging import Staging
@@ -32,10 +31,10 @@ from tests.contract import ContractClient
 from tests.servers import own_prefix
 
 PASSWORD = "correct horse"
-# For tests about bytes: `pytestmark = on_every_engine`, or as a decorator.
-on_every_engine = pytest.mark.parametrize(
-    "engine", ["local", "s3", pytest.param("seaweedfs", marks=pytest.mark.servers)]
-)
+SEAWEEDFS = pytest.param("seaweedfs", marks=pytest.mark.servers)
+# Of what every test with a system runs on, the one that a test is about.
+on_local_disk = pytest.mark.parametrize("engine", ["local"])
+on_s3 = pytest.mark.parametrize("engine", [SEAWEEDFS])
 BUCKET = "photos"
 on_every_database = pytest.mark.parametrize(
     "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)]
@@ -116,11 +115,17 @@ def files_only_in_staging(system: System) -> Iterator[None]:
         del _closed[media]
 
 
+# One for all tests of a process: compiling its routes takes longer than most tests.
+_apps: list[Flask] = []
+
+
 def app_of(system: System) -> Flask:
-    """The application; its clients check every answer against the contract."""
-    app = create_app_on(system)
-    app.test_client_class = ContractClient
-    return app
+    """The application, on this system from now on; its clients check every answer against the contract."""
+    if not _apps:
+        _apps.append(create_app_on(system))
+        _apps[0].test_client_class = ContractClient
+    _apps[0].extensions[http.EXTENSION] = system
+    return _apps[0]
 
 
 def make_sqlite_file(path: Path) -> None:
@@ -133,19 +138,6 @@ def make_sqlite_file(path: Path) -> None:
 def copied_sqlite_file(template: Path, folder: Path) -> URL:
     """The URL of a database of one's own."""
     return make_url(f"sqlite:///{shutil.copy(template, folder / 'test.db')}")
-
-
-@contextmanager
-def moto_server() -> Iterator[dict[str, str]]:
-    """The variables of an imitated S3 with an empty bucket; each use gets a prefix of its own."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")):
-        pass
-    yield s3_environ(endpoint, "key", "secret")
-    server.stop()
 
 
 def s3_environ(endpoint: str, access_key: str, secret_key: str) -> dict[str, str]:

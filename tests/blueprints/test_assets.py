@@ -15,9 +15,7 @@ from services.permissions import Permission
 from services.system import System
 from storage import core
 from tests.blueprints.forms import hex_of, kept, photo
-from tests.systems import MakeUser, Person, on_every_engine
-
-pytestmark = on_every_engine
+from tests.systems import MakeUser, Person
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 

@@ -7,7 +7,7 @@ from blueprints.server import human_size
 from models.assets import AssetType, AssetVisibility
 from models.base import utc_now
 from services.system import System
-from tests.systems import MakeUser, Person, add_asset
+from tests.systems import MakeUser, Person, add_asset, on_local_disk, on_s3
 
 PUBLIC = ("ping", "version", "features", "config", "media-types", "version-history")
 PRIVATE = ("about", "storage", "version-check", "apk-links")
@@ -39,14 +39,14 @@ def test_the_server_is_initialized_by_its_first_user(client: FlaskClient, system
     assert client.get("/api/server/config").get_json()["isInitialized"] is True
 
 
-@pytest.mark.parametrize("engine", ["local"])
+@on_local_disk
 def test_the_disk_is_measured_where_originals_lie_on_it(client: FlaskClient, admin: Person) -> None:
     shown = client.get("/api/server/storage", headers=admin.headers).get_json()
     assert shown["diskSizeRaw"] >= shown["diskUseRaw"] > 0
     assert shown["diskSize"] == human_size(shown["diskSizeRaw"])
 
 
-@pytest.mark.parametrize("engine", ["s3"])
+@on_s3
 def test_a_bucket_has_no_size_but_what_is_stored_is_counted(
     client: FlaskClient, system: System, admin: Person
 ) -> None:

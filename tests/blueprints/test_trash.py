@@ -15,9 +15,7 @@ from services import trash
 from services.system import System
 from tests.blueprints.forms import kept, photo
 from tests.blueprints.test_upload import stored_keys
-from tests.systems import MakeUser, Person, on_every_engine
-
-pytestmark = on_every_engine
+from tests.systems import MakeUser, Person
 
 
 def run_removals(system: System) -> None:

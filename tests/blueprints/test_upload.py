@@ -20,9 +20,7 @@ from services import objects
 from services.system import System
 from tests.blueprints import forms
 from tests.blueprints.forms import form, hex_of, kept, part, photo, post, upload
-from tests.systems import MakeUser, Person, SilentCarrier, on_every_engine
-
-pytestmark = on_every_engine
+from tests.systems import MakeUser, Person, SilentCarrier
 
 
 def rows(system: System) -> dict[str, int]:

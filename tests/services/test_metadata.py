@@ -12,7 +12,7 @@ from models.assets import Asset, AssetExif
 from services import metadata
 from services.system import System
 from tests.services.pictures import CREATED, MODIFIED, picture, upload
-from tests.systems import Person, on_every_database, on_every_engine
+from tests.systems import Person, on_every_database
 
 SIDECAR = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/"
@@ -28,7 +28,6 @@ def rows_of(system: System, asset_id: UUID) -> tuple[Asset, AssetExif]:
         return row[0], row[1]
 
 
-@on_every_engine
 def test_a_photo_tells_what_it_knows(system: System, admin: Person, tmp_path: Path) -> None:
     source = picture(tmp_path)
     size = source.stat().st_size
@@ -51,7 +50,6 @@ def test_without_a_date_the_older_of_the_files_own_counts(system: System, admin:
     assert exif.time_zone is None
 
 
-@on_every_engine
 def test_the_sidecar_is_read_too(system: System, admin: Person, tmp_path: Path) -> None:
     (tmp_path / "a.xmp").write_text(SIDECAR)
     asset_id = upload(system, admin, picture(tmp_path), tmp_path / "a.xmp")

@@ -13,7 +13,7 @@ from models.objects import PendingObject, StoredObject
 from services import objects
 from services.system import System
 from storage.types import StorageKey
-from tests.systems import Person, on_every_database, on_every_engine
+from tests.systems import Person, on_every_database
 
 KEY = StorageKey("upload/someone/ab/cd/abcd.jpg")
 DIGEST = Digest(5, b"\0" * 20, 0)
@@ -41,7 +41,6 @@ def announced(system: System) -> list[str]:
         return list(session.scalars(select(PendingObject.path)))
 
 
-@on_every_engine
 def test_an_upload_that_died_is_swept_when_its_time_is_over(system: System) -> None:
     path = begin(system)
     assert objects.sweep_pending(system, utc_now()) == 0
