@@ -117,6 +117,23 @@ class Worker:
             return list(self._held.values())
 
 
+def stop_when_asked(stop: Callable[[], None]) -> None:
+    """Calls `stop` in a thread of its own on SIGTERM or SIGINT, however many of them come at once."""
+    asked, signalled = os.pipe()
+
+    def wait_and_stop() -> None:
+        os.read(asked, 1)
+        stop()
+
+    Thread(target=wait_and_stop, name="stop", daemon=True).start()
+    # The interpreter writes to the pipe when a signal comes. A handler in Python would be interrupted by the
+    # next signal, and an Event that is being set in both waits for itself for ever.
+    os.set_blocking(signalled, False)
+    signal.set_wakeup_fd(signalled)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
 def main() -> int:
     """Runs a worker on settings from the environment until SIGTERM or SIGINT; the exit code."""
     try:
@@ -131,8 +148,7 @@ def main() -> int:
         logger.error("%s", error)  # noqa: TRY400 - the sentence is what the operator needs
         return 1
     worker = Worker(system)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
+    stop_when_asked(worker.stop)
     if not worker.run():
         # The threads that still run jobs would hold up an orderly end, and their results count no more.
         logging.shutdown()
