@@ -42,7 +42,8 @@ class Home:
     s3: KillableS3
 
     def kept(self) -> tuple[int, set[str]]:
-        """How many assets there are, and every object."""
+        """How many assets there are, and every object, once the workers are done."""
+        self.client.wait_until_idle()
         return self.inside.count(Asset), self.inside.stored_paths()
 
     def wait_until_clean(self) -> None:

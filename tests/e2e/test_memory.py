@@ -1,6 +1,8 @@
 """Memory: files of 4 GiB go up and down while the web process stays as small as it was."""
 
+import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from tests.live import LiveServer, live_server, new_admin_key
 from tests.servers import seaweedfs
 
 pytestmark = pytest.mark.servers
+logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 SIZE = 4 * 1024 * MIB
@@ -62,8 +65,10 @@ def rise_of(pid: int) -> Iterator[list[int]]:
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     before = memory_of(pid, "VmRSS")
     rise: list[int] = []
+    begun = time.monotonic()
     yield rise
     rise.append(memory_of(pid, "VmHWM") - before)
+    logger.info("%.1f MiB on top of %.1f in %.0f s", rise[0] / MIB, before / MIB, time.monotonic() - begun)
 
 
 def memory_of(pid: int, name: str) -> int:
