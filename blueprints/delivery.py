@@ -19,45 +19,57 @@ CHUNK_BYTES = 256 * 1024
 CACHE_FOR_A_DAY = "private, max-age=86400, no-transform, stale-while-revalidate=2592000, stale-if-error=2592000"
 
 
+class _ByteResponse(Response):
+    """A response that has no content type unless it is given one."""
+
+    default_mimetype = None
+
+
 def deliver(item: Deliverable, *, cache_control: str = CACHE_FOR_A_DAY) -> Response:
     """The bytes of an object, whole or one range, under the request's preconditions.
 
     Costs no database query, and one read of the store at most.
     """
     verdict = judge(request.method, request.headers, Validators(item.etag, item.last_modified, item.size))
-    response = Response(status=verdict.status)
-    _describe(response, item, cache_control)
+    headers = _headers_of(item, cache_control)
     if verdict.status == 304:
-        return response
-    if verdict.status == 416:
-        response.headers["Content-Range"] = f"bytes */{item.size}"
+        return _ByteResponse(status=304, headers=headers)
     if verdict.status in (412, 416):
-        response.content_type = "application/json"
-        response.data = json.dumps({"message": HTTP_STATUS_CODES[verdict.status]})
-        return response
-    response.content_type = item.content_type
-    wanted = verdict.byte_range or ByteRange(0, None)
-    stop = item.size if wanted.stop is None else wanted.stop
-    if verdict.status == 206:
-        response.headers["Content-Range"] = f"bytes {wanted.start}-{stop - 1}/{item.size}"
+        return _refusal(verdict.status, headers, item)
+    first, stop = 0, item.size
+    if verdict.byte_range is not None:
+        first, stop = verdict.byte_range.start, verdict.byte_range.stop or item.size
+        headers.append(("Content-Range", f"bytes {first}-{stop - 1}/{item.size}"))
+    headers += (("Content-Type", item.content_type), ("Content-Length", str(stop - first)))
+    response = _ByteResponse(status=verdict.status, headers=headers)
     if request.method == "GET":
         _attach_body(response, item, verdict.byte_range, stop)
-    response.content_length = stop - wanted.start
+    else:
+        # Else an empty body would be counted, and say 0.
+        response.automatically_set_content_length = False
     return response
 
 
-def _describe(response: Response, item: Deliverable, cache_control: str) -> None:
-    headers = response.headers
-    del headers["Content-Type"]
-    headers["ETag"] = f'"{item.etag}"'
-    headers["Last-Modified"] = http_date(item.last_modified)
-    headers["Accept-Ranges"] = "bytes"
-    headers["Cache-Control"] = cache_control
+def _headers_of(item: Deliverable, cache_control: str) -> list[tuple[str, str]]:
+    headers = [
+        ("ETag", f'"{item.etag}"'),
+        ("Last-Modified", http_date(item.last_modified)),
+        ("Accept-Ranges", "bytes"),
+        ("Cache-Control", cache_control),
+    ]
     if item.content_type == "image/svg+xml":
         # A drawing may carry scripts; it is shown, but nothing in it runs or reaches out.
-        headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+        headers.append(("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'"))
     if item.file_name:
-        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(item.file_name, safe='')}"
+        headers.append(("Content-Disposition", f"inline; filename*=UTF-8''{quote(item.file_name, safe='')}"))
+    return headers
+
+
+def _refusal(status: int, headers: list[tuple[str, str]], item: Deliverable) -> Response:
+    if status == 416:
+        headers.append(("Content-Range", f"bytes */{item.size}"))
+    message = json.dumps({"message": HTTP_STATUS_CODES[status]})
+    return _ByteResponse(message, status, headers, content_type="application/json")
 
 
 def _attach_body(response: Response, item: Deliverable, byte_range: ByteRange | None, stop: int) -> None:
