@@ -1,6 +1,7 @@
 """The database: declarative base, column types and one engine per process."""
 
 import enum
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -102,6 +104,8 @@ class Database:
 
     def __init__(self, url: URL) -> None:
         self.engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+        # Connections of `one` that nobody uses just now; taking and giving back are atomic.
+        self._kept: deque[Connection] = deque()
 
     def get_engine(self, bind_key: str | None = None) -> Engine:
         return self.engine
@@ -115,11 +119,30 @@ class Database:
     def one(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[*tuple[Any, ...]] | None:
         """The one row of a statement, or None: for what every request asks.
 
-        Without a session or a transaction; build the statement once, with bindparam, as building
-        costs more than asking.
+        Without a session or a transaction, on a connection that is kept. Build the statement once,
+        with bindparam, as building costs more than asking.
         """
-        with self.engine.connect() as connection:
-            return connection.execution_options(single=True).execute(statement, parameters).one_or_none()
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            connection = self._fresh()
+        try:
+            row = connection.execute(statement, parameters).one_or_none()
+        except DBAPIError as error:
+            connection.close()
+            if not error.connection_invalidated:
+                raise
+            # The database was restarted since this connection was made.
+            with self._fresh() as connection:
+                return connection.execute(statement, parameters).one_or_none()
+        self._kept.append(connection)
+        return row
+
+    def _fresh(self) -> Connection:
+        connection = self.engine.connect().execution_options(single=True)
+        if self.engine.dialect.name == "sqlite":
+            return connection
+        return connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -134,6 +157,8 @@ class Database:
             session.commit()
 
     def close(self) -> None:
+        while self._kept:
+            self._kept.pop().close()
         self.engine.dispose()
 
 
