@@ -17,7 +17,8 @@ DEFAULTS: Preferences = {
     "albums": {"defaultAssetOrder": "desc"},
     "folders": {"enabled": False, "sidebarWeb": False},
     "memories": {"enabled": True, "duration": 5, "sidebarWeb": False},
-    "people": {"enabled": True, "sidebarWeb": False, "minimumFaces": 3},
+    # The last one is of Immich 3.3; clients made for that do not do without.
+    "people": {"enabled": True, "sidebarWeb": False, "minimumFaces": 3, "updateStrategy": "self"},
     "sharedLinks": {"enabled": True, "sidebarWeb": False},
     "ratings": {"enabled": False},
     "tags": {"enabled": False, "sidebarWeb": False},

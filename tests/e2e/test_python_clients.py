@@ -33,8 +33,7 @@ from tests.servers import S3Server, own_prefix
 
 pytestmark = pytest.mark.servers
 
-# Every question that immichpy can ask without an id, and that this server has an answer to. Not among
-# them: users.get_my_preferences, in whose answer it wants a field of Immich 3.3, people.updateStrategy.
+# Every question that immichpy can ask without an id, and that this server has an answer to.
 QUESTIONS = (
     "server.ping_server",
     "server.get_about_info",
@@ -46,6 +45,7 @@ QUESTIONS = (
     "server.get_supported_media_types",
     "server.get_version_check",
     "server.get_version_history",
+    "users.get_my_preferences",
     "users.get_my_user",
     "users.search_users",
     "users_admin.search_users_admin",
