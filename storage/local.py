@@ -252,7 +252,12 @@ class LocalAppStorageBackend(AppStorageBackend):
         if folder == self._root or folder.is_dir():
             return
         self._make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            # Another writer made it; a delete may have removed it since, and then the caller tries again.
+            if not folder.is_dir() and (folder.is_file() or folder.is_symlink()):
+                raise
         sync_folder(folder.parent)
 
     def _remove_empty_folders(self, key: StorageKey) -> None:

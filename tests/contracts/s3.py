@@ -183,7 +183,7 @@ class S3Contract(StorageContract):
     def test_a_failed_multipart_upload_leaves_nothing(
         self, backend: S3AppStorageBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        (tmp_path / "file").write_bytes(b"x" * 40 * MIB)
+        (tmp_path / "file").write_bytes(b"x" * 17 * MIB)
 
         def fail(params: dict[str, Any], **_: object) -> None:
             if params["query_string"].get("partNumber") == 2:
@@ -193,7 +193,7 @@ class S3Contract(StorageContract):
         with pytest.raises(Boom):
             backend.upload_file(tmp_path / "file", KEY)
         with pytest.raises(Boom), backend.write_stream(KEY) as file:
-            fail_after(file, b"x" * 20 * MIB)
+            fail_after(file, b"x" * 17 * MIB)
         assert backend.abort_stale_uploads(ANY_AGE) == 0
         assert not backend.exists(KEY)
 

@@ -52,8 +52,10 @@ def children_of(pid: int) -> dict[int, str]:
     return found
 
 
-def exiftool_of(pid: int) -> int:
-    return next(child for child, name in children_of(pid).items() if name == "exiftool")
+def pid_of(tool: ExifTool) -> int:
+    """Other tests may have an exiftool open in this process."""
+    assert tool._process is not None
+    return next(child for child, name in children_of(tool._process.pid).items() if name == "exiftool")
 
 
 def is_running(pid: int) -> bool:
@@ -107,14 +109,14 @@ def test_exiftool_answers_by_name(exiftool: ExifTool, picture: Path) -> None:
 
 def test_exiftool_is_started_once(exiftool: ExifTool, picture: Path) -> None:
     exiftool.read(picture, ["Make"])
-    first = exiftool_of(os.getpid())
+    first = pid_of(exiftool)
     exiftool.read(picture, ["Make"])
-    assert exiftool_of(os.getpid()) == first
+    assert pid_of(exiftool) == first
 
 
 def test_exiftool_comes_back_when_it_was_killed(exiftool: ExifTool, picture: Path) -> None:
     exiftool.read(picture, ["Make"])
-    first = exiftool_of(os.getpid())
+    first = pid_of(exiftool)
     os.kill(first, signal.SIGKILL)
     assert wait_for_end([first]) == []
     assert exiftool.read(picture, ["Make"])["Make"] == "Camera maker"
@@ -123,7 +125,7 @@ def test_exiftool_comes_back_when_it_was_killed(exiftool: ExifTool, picture: Pat
 def test_exiftool_that_hangs_is_stopped_and_comes_back(picture: Path) -> None:
     exiftool = ExifTool(timeout=10)
     exiftool.read(picture, ["Make"])
-    stuck = exiftool_of(os.getpid())
+    stuck = pid_of(exiftool)
     os.kill(stuck, signal.SIGSTOP)
     exiftool._timeout = 0.3
     with pytest.raises(ToolTimeout):
@@ -181,14 +183,14 @@ def test_exiftool_ends_with_a_process_that_was_killed(picture: Path) -> None:
 def test_exiftool_ends_when_it_is_closed(picture: Path) -> None:
     exiftool = ExifTool()
     exiftool.read(picture, ["Make"])
-    pid = exiftool_of(os.getpid())
+    pid = pid_of(exiftool)
     exiftool.close()
     assert wait_for_end([pid]) == []
 
 
 def test_a_fork_starts_its_own_exiftool(exiftool: ExifTool, picture: Path) -> None:
     exiftool.read(picture, ["Make"])
-    parents = exiftool_of(os.getpid())
+    parents = pid_of(exiftool)
     child = os.fork()
     if child == 0:
         right = exiftool.read(picture, ["Make"])["Make"] == "Camera maker" and is_running(parents)
@@ -196,4 +198,4 @@ def test_a_fork_starts_its_own_exiftool(exiftool: ExifTool, picture: Path) -> No
         os._exit(0 if right else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert exiftool.read(picture, ["Make"])["Make"] == "Camera maker"
-    assert exiftool_of(os.getpid()) == parents
+    assert pid_of(exiftool) == parents

@@ -132,6 +132,24 @@ def test_writes_and_deletes_in_one_folder_do_not_disturb_each_other(
     assert failures == []
 
 
+def test_a_folder_that_others_make_and_remove_meanwhile_is_made_again(
+    backend: LocalAppStorageBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[Path] = []
+    mkdir = Path.mkdir
+
+    def meet(folder: Path) -> None:
+        met.append(folder)
+        if len(met) == 2:
+            raise FileExistsError(folder)
+        mkdir(folder)
+
+    monkeypatch.setattr(Path, "mkdir", meet)
+    backend.put_object(StorageKey("thumbs/u/x"), b"x")
+    assert [folder.name for folder in met] == ["thumbs", "u", "u"]
+    assert backend.exists(StorageKey("thumbs/u/x"))
+
+
 def test_a_list_is_in_the_order_of_keys(backend: LocalAppStorageBackend) -> None:
     names = ["a/b/1", "a/b-c", "a/b.d", "a/b/0", "a/é", "a-b/1", "a.b"]
     for name in names:

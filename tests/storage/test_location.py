@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import InvalidKey
@@ -19,6 +19,7 @@ LOCATIONS = [
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
+@settings(deadline=None)  # a busy machine is no error
 @given(text=st.text() | st.lists(st.text(min_size=1, max_size=8)).map("/".join))
 def test_every_key_comes_back_from_its_path(location: MediaLocation, text: str) -> None:
     try:

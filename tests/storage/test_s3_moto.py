@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from config import S3Settings
 from tests.contracts.s3 import S3Contract
@@ -14,6 +13,8 @@ from tests.servers import S3Server, free_port, own_prefix
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[S3Server]:
+    from moto.server import ThreadedMotoServer  # slow to import, and no other test wants it
+
     port = free_port()
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
