@@ -8,7 +8,7 @@ python := .venv/bin/python
 install := $(python) -m pip install --quiet --disable-pip-version-check --require-hashes
 pytest := $(python) -m pytest
 # Servers are shared by the tests of one file, so a file stays on one of the two processes.
-parallel := -n 2 --dist loadfile
+parallel := -n 2 --dist worksteal
 
 .PHONY: help run run-s3 test test-fast lint bench lock clean for-run for-test
 

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis servers for tests: on free loopback ports, in temporary folders."""
+"""Databases for tests: real PostgreSQL and Redis servers in temporary folders, and SQLite without the waiting."""
 
 import os
 import pwd
@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Dialect, make_url
 
 from models.base import Base, Database
 from tests.live import free_port
@@ -91,6 +93,25 @@ def redis(port: int | None = None) -> Iterator[str]:
         command: list[str | Path] = [_program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         with _running(command, Path(name), lambda: _ping(url), None):
             yield url
+
+
+# SQLite's dialect in this process, and what was compiled for it. Both are an engine's own otherwise, so that
+# each test would compile each of its statements again.
+_dialects: list[Dialect] = []
+_compiled: dict[Any, Any] = {}
+
+
+def hurried(database: Database) -> Database:
+    """The database, not connected yet; where it is SQLite, no commit waits for the disk, nothing is compiled twice."""
+    engine = database.engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+        if not _dialects:
+            engine.connect().close()
+            _dialects.append(engine.dialect)
+        engine.dialect = _dialects[0]
+        engine.update_execution_options(compiled_cache=_compiled)
+    return database
 
 
 def _ping(url: str) -> None:

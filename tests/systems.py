@@ -28,6 +28,7 @@ from services.system import System
 from services.users import UserChanges
 from storage.service import open_storage
 from tests.contract import ContractClient
+from tests.databases import hurried
 from tests.servers import own_prefix
 
 PASSWORD = "correct horse"
@@ -80,7 +81,7 @@ def running_system(environ: dict[str, str]) -> Iterator[System]:
         folder.mkdir(parents=True, exist_ok=True)
     system = System(
         settings=settings,
-        database=Database(settings.database_url),
+        database=hurried(Database(settings.database_url)),
         storage=open_storage(settings),
         staging=Staging(settings.staging_location),
         carrier=SilentCarrier(),

@@ -1,6 +1,7 @@
 """A database with a ledger, on SQLite and on PostgreSQL, and a clock that tests set."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy.engine import URL
 
 from jobs import ledger, queues, schedule
 from models.base import Database
+from tests.databases import hurried
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
@@ -18,9 +20,8 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(database_url: URL) -> Iterator[Database]:
-    database = Database(database_url)
-    yield database
-    database.close()
+    with closing(hurried(Database(database_url))) as database:
+        yield database
 
 
 class Clock:
