@@ -7,7 +7,7 @@ export DEBIAN_FRONTEND := noninteractive
 python := .venv/bin/python
 install := $(python) -m pip install --quiet --disable-pip-version-check --require-hashes
 pytest := $(python) -m pytest
-# Servers are shared by the tests of one file, so a file stays on one of the two processes.
+# Two processes; the one that has nothing left to do takes tests from the other.
 parallel := -n 2 --dist worksteal
 
 .PHONY: help run run-s3 test test-fast lint bench lock clean for-run for-test
@@ -22,7 +22,7 @@ run-s3: for-run .venv/.s3-server ## the same, with an S3 server of its own under
 	@exec deploy/run-s3.sh
 
 test: lint .tools/.immich ## everything: lint, then all tests, servers and browser included
-	@$(pytest) $(parallel)
+	@$(pytest) $(parallel) --durations=15
 
 test-fast: .venv/.tests ## the tests that start no server
 	@$(pytest) $(parallel) -m "not servers"
