@@ -11,7 +11,7 @@ lock() {
     shift
     .venv/bin/python -m uv pip compile "$@" --output-file "$file" \
         --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-        --no-config --default-index https://pypi.org/simple --no-emit-index-url --no-emit-find-links \
+        --no-config --no-emit-index-url --no-emit-find-links \
         --custom-compile-command "make lock"
 }
 
