@@ -1,7 +1,5 @@
 """What every test process loads; the process that leads xdist's workers runs no test and loads little."""
 
-import gc
-
 import pytest
 
 pytest.register_assert_rewrite("tests.contracts")
@@ -10,11 +8,4 @@ pytest.register_assert_rewrite("tests.contracts")
 def pytest_configure(config: pytest.Config) -> None:
     """The fixtures import the whole application, so only a process that runs tests takes the time."""
     if config.getoption("dist") == "no":
-        gc.disable()
         config.pluginmanager.import_plugin("tests.fixtures")
-
-
-def pytest_collection_finish() -> None:
-    """What was loaded up to here stays to the end: no search for garbage need look through it."""
-    gc.freeze()
-    gc.enable()

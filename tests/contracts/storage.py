@@ -277,7 +277,7 @@ class StorageContract:
     def test_streams_closed_unread_cost_nothing(self, backend: AppStorageBackend) -> None:
         backend.put_object(KEY, os.urandom(2 * MIB))
         before = open_files()
-        for _ in range(50):
+        for _ in range(100):
             backend.read_stream(KEY).close()
         deadline = time.monotonic() + 5
         while open_files() > before + 20 and time.monotonic() < deadline:
