@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -55,6 +55,14 @@ class ChecksumMode(StrEnum):
     WHEN_SUPPORTED = "when_supported"
 
 
+class DeliveryMode(StrEnum):
+    """Who carries the bytes of objects in the bucket: `auto` decides by request (docs/delivery.md)."""
+
+    AUTO = "auto"
+    REDIRECT = "redirect"
+    PROXY = "proxy"
+
+
 class LogLevel(StrEnum):
     """Immich's log levels."""
 
@@ -75,6 +83,8 @@ class S3Settings:
     region: str
     endpoint: str | None
     public_endpoint: str | None
+    # Whether clients anywhere can be expected to reach the public endpoint.
+    is_public: bool
     access_key_id: str | None
     secret_access_key: str | None = field(repr=False)
     force_path_style: bool
@@ -82,6 +92,27 @@ class S3Settings:
     sse: ServerSideEncryption | None
     sse_kms_key_id: str | None
     checksums: ChecksumMode
+    # Connections that one process may hold to the store.
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How bytes reach clients (docs/delivery.md).
+
+    `redirect_bytes`: from this size on a download may be redirected to the bucket. `url_seconds`:
+    how long a signed URL lives. `streams`: bodies of the store that one process relays at once;
+    `waiting` more requests may wait for one. `idle_seconds`: a client that takes or sends nothing
+    for so long is gone.
+    """
+
+    mode: DeliveryMode
+    accel: bool
+    redirect_bytes: int
+    url_seconds: int
+    streams: int
+    waiting: int
+    idle_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +127,7 @@ class Settings:
     staging_location: Path
     engines: Mapping[MediaKind, StorageEngine]
     s3: S3Settings | None
+    delivery: DeliverySettings
     database_url: URL = field(repr=False)
     redis_url: str | None = field(repr=False)
     roles: frozenset[WorkerRole]
@@ -243,14 +275,25 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("S3_SSE_KMS_KEY_ID", "the KMS key, with `S3_SSE=KMS`"),
     Variable("S3_CHECKSUMS", f"{_names(ChecksumMode)}: botocore's checksums (default: `when_supported` on"
              " AWS, `when_required` elsewhere)", _choice(ChecksumMode)),
+    Variable("DELIVERY_MODE", _names(DeliveryMode), _choice(DeliveryMode), "auto"),
+    Variable("DELIVERY_ACCEL", "`true` or `false`: nginx with our site configuration stands in front"
+             " (`X-Accel-Redirect`)", _flag, "false"),
+    Variable("DELIVERY_REDIRECT_BYTES", "a number of bytes", _whole(0, 10**15), str(8 * 1024 * 1024)),
+    Variable("DELIVERY_URL_SECONDS", "60 to 604800 seconds", _whole(60, 7 * 86400), str(6 * 3600)),
+    Variable("DELIVERY_STREAMS", "the number of objects that one web process relays from the bucket at once,"
+             " 1 to 256 (default: two thirds of `WEB_THREADS`)", _whole(1, 256)),
+    Variable("DELIVERY_IDLE_SECONDS", "5 to 3600 seconds", _whole(5, 3600), "60"),
     Variable("WEB_PROCESSES", "the number of web processes, 1 to 64", _whole(1, 64), "1"),
-    Variable("WEB_THREADS", "the number of requests one web process answers at once, 1 to 256", _whole(1, 256), "16"),
+    Variable("WEB_THREADS", "the number of requests one web process answers at once, 1 to 256", _whole(1, 256), "32"),
     Variable("WORKER_THREADS", "the number of jobs one worker runs at once, 1 to 64 (default: the"
              " machine's cores)", _whole(1, 64)),
 )
 
+# Names that lead nowhere outside of one network.
+_PRIVATE_DOMAINS = frozenset({"arpa", "corp", "home", "internal", "lan", "local", "localhost", "private"})
+
 # Variables that start like ours and are not ours are typing mistakes, not other people's.
-_OUR_PREFIXES = ("S3_", "STORAGE_ENGINE_", "IMMICH_STORAGE_")
+_OUR_PREFIXES = ("S3_", "STORAGE_ENGINE_", "IMMICH_STORAGE_", "DELIVERY_")
 # These others use as well; of them only what is almost a name of ours is taken for a mistake.
 _SHARED_PREFIXES = ("IMMICH_", "STAGING_", "DB_", "REDIS_", "WEB_", "WORKER_")
 
@@ -269,7 +312,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     s3 = None
     if values["S3_BUCKET"] or StorageEngine.S3 in engines.values():
         s3 = _s3_settings(values, problems)
-    if problems:
+    delivery = _delivery_settings(values, problems)
+    if problems or delivery is None:
         raise ConfigError(problems)
     media_location: Path = values["IMMICH_MEDIA_LOCATION"]
     return Settings(
@@ -281,6 +325,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         staging_location=values["STAGING_LOCATION"] or media_location / ".staging",
         engines=MappingProxyType(engines),
         s3=s3,
+        delivery=delivery,
         database_url=values["DB_URL"],
         redis_url=values["REDIS_URL"],
         roles=frozenset(values["IMMICH_WORKERS_INCLUDE"]),
@@ -355,6 +400,7 @@ def _s3_settings(values: Mapping[str, Any], problems: list[str]) -> S3Settings |
         region=values["S3_REGION"],
         endpoint=endpoint,
         public_endpoint=values["S3_PUBLIC_ENDPOINT"] or endpoint,
+        is_public=bool(values["S3_PUBLIC_ENDPOINT"]) or endpoint is None or _is_public_host(endpoint),
         access_key_id=values["S3_ACCESS_KEY_ID"],
         secret_access_key=values["S3_SECRET_ACCESS_KEY"],
         force_path_style=endpoint is not None if path_style is None else path_style,
@@ -362,4 +408,39 @@ def _s3_settings(values: Mapping[str, Any], problems: list[str]) -> S3Settings |
         sse=values["S3_SSE"],
         sse_kms_key_id=values["S3_SSE_KMS_KEY_ID"],
         checksums=values["S3_CHECKSUMS"] or (ChecksumMode.WHEN_SUPPORTED if on_aws else ChecksumMode.WHEN_REQUIRED),
+        connections=_store_connections(values),
+    )
+
+
+def _is_public_host(endpoint: str) -> bool:
+    """Whether a host is one of the internet, by its name: not `s3`, `localhost`, `192.168.1.2` or `nas.local`."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        top = host.rpartition(".")
+        return bool(top[0]) and top[2] not in _PRIVATE_DOMAINS
+
+
+def _store_connections(values: Mapping[str, Any]) -> int:
+    """Every thread may read, an archive two objects at once, and an upload sends four parts."""
+    return max(64, 2 * (values["WEB_THREADS"] or 0), 4 * (values["WORKER_THREADS"] or 0))
+
+
+def _delivery_settings(values: Mapping[str, Any], problems: list[str]) -> DeliverySettings | None:
+    if values["DELIVERY_ACCEL"] and not values["IMMICH_TRUSTED_PROXIES"]:
+        problems.append("DELIVERY_ACCEL wants the address of nginx in IMMICH_TRUSTED_PROXIES; others get bytes.")
+    threads = values["WEB_THREADS"]
+    if threads is None:
+        return None
+    streams = min(values["DELIVERY_STREAMS"] or max(1, threads * 2 // 3), threads)
+    return DeliverySettings(
+        mode=values["DELIVERY_MODE"],
+        accel=values["DELIVERY_ACCEL"],
+        redirect_bytes=values["DELIVERY_REDIRECT_BYTES"],
+        url_seconds=values["DELIVERY_URL_SECONDS"],
+        streams=streams,
+        # The other half of what is left answers everything else, whatever the bucket does.
+        waiting=(threads - streams) // 2,
+        idle_seconds=values["DELIVERY_IDLE_SECONDS"],
     )

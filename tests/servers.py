@@ -56,6 +56,7 @@ class S3Server:
             region="us-east-1",
             endpoint=self.endpoint,
             public_endpoint=self.endpoint,
+            is_public=False,
             access_key_id=access_key,
             secret_access_key=secret_key,
             force_path_style=True,
@@ -63,6 +64,7 @@ class S3Server:
             sse=None,
             sse_kms_key_id=None,
             checksums=ChecksumMode.WHEN_REQUIRED,
+            connections=64,
         )
 
 
