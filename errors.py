@@ -52,6 +52,13 @@ class StorageUnavailable(StorageError):
     retryable = True
 
 
+class StoreBusy(StorageUnavailable):
+    """So many bodies of the store are on their way to clients that one more has to come again."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many downloads at once; please try again")
+
+
 class StorageFull(StorageUnavailable):
     """The store or the staging disk has no room left."""
 

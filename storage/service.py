@@ -8,9 +8,13 @@ from pathlib import Path
 from config import MediaKind, Settings, StorageEngine
 from errors import UnmanagedPath
 from storage.backend import AppStorageBackend, HttpMethod, ReadStream
+from storage.gate import Gate
 from storage.local import LocalAppStorageBackend
 from storage.location import S3_SCHEME, MediaLocation
 from storage.types import ByteRange, ObjectHead, StorageKey
+
+# How long a download waits for another to end; clients give up after 30 s or more.
+GATE_PATIENCE_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +28,20 @@ class LocatedObject:
 class AppStorageService:
     """The mounted media locations, addressed by stored path (RFC, Delegation strategy).
 
-    `targets` names the location that new objects of each kind are written to. Every method
-    that takes a stored path raises UnmanagedPath where the path lies in no mount, and what
-    the backend raises.
+    `targets` names the location that new objects of each kind are written to. `gate` is for
+    whoever relays objects of a store to clients: one pass for each body. Every method that
+    takes a stored path raises UnmanagedPath where the path lies in no mount, and what the
+    backend raises.
     """
 
     def __init__(
         self,
         mounts: Sequence[tuple[MediaLocation, AppStorageBackend]],
         targets: Mapping[MediaKind, MediaLocation],
+        gate: Gate,
     ) -> None:
         self.mounts = tuple(mounts)
+        self.gate = gate
         self._targets = dict(targets)
         # A location inside another is asked first.
         self._deepest_first = sorted(mounts, key=lambda mount: -len(mount[0].root))
@@ -121,4 +128,6 @@ def open_storage(settings: Settings) -> AppStorageService:
         bucket = MediaLocation.s3(settings.s3.bucket, settings.s3.prefix)
         mounts.append((bucket, S3AppStorageBackend(settings.s3)))
         locations[StorageEngine.S3] = bucket
-    return AppStorageService(mounts, {kind: locations[engine] for kind, engine in settings.engines.items()})
+    targets = {kind: locations[engine] for kind, engine in settings.engines.items()}
+    gate = Gate(settings.delivery.streams, settings.delivery.waiting, GATE_PATIENCE_SECONDS)
+    return AppStorageService(mounts, targets, gate)

@@ -7,6 +7,7 @@ import pytest
 
 from config import MediaKind
 from media.staging import Staging
+from storage.gate import Gate
 from storage.local import LocalAppStorageBackend
 from storage.location import MediaLocation
 from storage.service import AppStorageService
@@ -22,7 +23,7 @@ class RemoteBackend(LocalAppStorageBackend):
 
 def service_of(backend: LocalAppStorageBackend, root: Path) -> AppStorageService:
     location = MediaLocation.local(root)
-    return AppStorageService([(location, backend)], dict.fromkeys(MediaKind, location))
+    return AppStorageService([(location, backend)], dict.fromkeys(MediaKind, location), Gate(1, 0, 0))
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from config import MediaKind, Settings, load_settings
-from errors import ObjectNotFound, UnmanagedPath
+from errors import ObjectNotFound, StoreBusy, UnmanagedPath
+from storage.gate import Gate
 from storage.local import LocalAppStorageBackend
 from storage.location import MediaLocation
 from storage.s3 import S3AppStorageBackend
@@ -58,6 +59,7 @@ def test_a_path_elsewhere_is_unmanaged(path: str, media: Path) -> None:
     storage = AppStorageService(
         [(data, LocalAppStorageBackend(media)), (MediaLocation.s3("bucket", "photos"), LocalAppStorageBackend(media))],
         {},
+        Gate(1, 0, 0),
     )
     with pytest.raises(UnmanagedPath):
         storage.exists(path)
@@ -66,7 +68,7 @@ def test_a_path_elsewhere_is_unmanaged(path: str, media: Path) -> None:
 def test_the_inner_of_two_locations_is_asked(media: Path) -> None:
     outer, inner = LocalAppStorageBackend(media), LocalAppStorageBackend(media)
     storage = AppStorageService(
-        [(MediaLocation.s3("b"), outer), (MediaLocation.s3("b", "inner"), inner)], {}
+        [(MediaLocation.s3("b"), outer), (MediaLocation.s3("b", "inner"), inner)], {}, Gate(1, 0, 0)
     )
     assert storage.locate("s3://b/inner/x").backend is inner
     assert storage.locate("s3://b/inner2/x").backend is outer
@@ -89,6 +91,14 @@ def test_the_inner_of_two_locations_is_asked(media: Path) -> None:
 )
 def test_no_path_of_ours_passes_for_an_external_one(media: Path, path: str, expected: bool) -> None:
     assert open_storage(settings(media)).is_immich_path(path.format(media=media)) is expected
+
+
+def test_the_gate_is_as_wide_as_the_settings_say(media: Path) -> None:
+    gate = open_storage(settings(media, DELIVERY_STREAMS="2", WEB_THREADS="2")).gate
+    gate.enter()
+    gate.enter()
+    with pytest.raises(StoreBusy):
+        gate.enter()
 
 
 def test_every_operation_goes_by_stored_path(media: Path, tmp_path: Path) -> None:
