@@ -20,9 +20,12 @@ class StoredObject(Base):
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sha1: Mapped[bytes] = mapped_column(LargeBinary)
-    crc32: Mapped[int] = mapped_column(BigInteger)
+    # None for what came here by other ways than an upload, until it is read for the first time.
+    crc32: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     verified_at: Mapped[datetime | None]
+    # When the bytes were looked for and not found; archives leave such objects out.
+    missing_at: Mapped[datetime | None]
 
 
 class PendingObject(Base):
