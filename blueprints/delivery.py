@@ -30,20 +30,22 @@ def deliver(item: Deliverable, *, cache_control: str = CACHE_FOR_A_DAY) -> Respo
 
     Costs no database query, and one read of the store at most.
     """
-    verdict = judge(request.method, request.headers, Validators(item.etag, item.last_modified, item.size))
+    verdict = judge(request.method, request.environ, Validators(item.etag, item.last_modified, item.size))
     headers = _headers_of(item, cache_control)
     if verdict.status == 304:
         return _ByteResponse(status=304, headers=headers)
     if verdict.status in (412, 416):
         return _refusal(verdict.status, headers, item)
+    # Whoever asks for several ranges gets the whole.
+    byte_range = verdict.ranges[0] if len(verdict.ranges) == 1 else None
     first, stop = 0, item.size
-    if verdict.byte_range is not None:
-        first, stop = verdict.byte_range.start, verdict.byte_range.stop or item.size
+    if byte_range is not None:
+        first, stop = byte_range.start, byte_range.stop or item.size
         headers.append(("Content-Range", f"bytes {first}-{stop - 1}/{item.size}"))
     headers += (("Content-Type", item.content_type), ("Content-Length", str(stop - first)))
-    response = _ByteResponse(status=verdict.status, headers=headers)
+    response = _ByteResponse(status=206 if byte_range else 200, headers=headers)
     if request.method == "GET":
-        _attach_body(response, item, verdict.byte_range, stop)
+        _attach_body(response, item, byte_range, stop)
     else:
         # Else an empty body would be counted, and say 0.
         response.automatically_set_content_length = False
