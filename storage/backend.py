@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self
 
-from storage.types import ByteRange, ObjectHead, StorageKey
+from storage.types import ByteRange, ObjectHead, SignedUrl, StorageKey
 
 MOUNT_FILE = ".immich"
 
@@ -17,6 +17,9 @@ MOUNT_FILE = ".immich"
 INCOMING = ".incoming-"
 
 HttpMethod = Literal["GET", "HEAD", "PUT"]
+
+# Who follows a signed URL: clients anywhere, or this server and the nginx before it.
+Audience = Literal["public", "internal"]
 
 
 class ReadStream(Protocol):
@@ -111,12 +114,13 @@ class AppStorageBackend(ABC):
 
     @abstractmethod
     def presign(
-        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **headers: str
-    ) -> str | None:
-        """A signed URL for the public endpoint, valid `expires_in` seconds; None where there is none.
+        self, key: StorageKey, *, method: HttpMethod, lifetime: int, audience: Audience = "public", **headers: str
+    ) -> SignedUrl | None:
+        """A signed URL that lives for half of `lifetime` seconds at least; None where there is none.
 
-        Signed locally, without a call to the store. `headers` are those of the answer:
-        `content_type`, `content_disposition`, `cache_control`.
+        Signed locally, without a call to the store, for the endpoint that the audience reaches.
+        The same URL is given out for half a lifetime. No URL outlives the credentials that sign
+        it. `headers` are those of the answer: `content_type`, `content_disposition`, `cache_control`.
         """
 
     @abstractmethod

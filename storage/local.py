@@ -20,9 +20,9 @@ from errors import (
     StorageError,
     StorageUnavailable,
 )
-from storage.backend import INCOMING, MOUNT_FILE, AppStorageBackend, HttpMethod, ReadStream, is_listed
+from storage.backend import INCOMING, MOUNT_FILE, AppStorageBackend, Audience, HttpMethod, ReadStream, is_listed
 from storage.files import FileSection, ObjectFile, copy_bytes, open_plainly, plain_file, sync_folder, translated
-from storage.types import ByteRange, ObjectHead, StorageKey
+from storage.types import ByteRange, ObjectHead, SignedUrl, StorageKey
 
 # Writers and deletes of one folder may meet this often before a write gives up.
 _TRIES = 50
@@ -148,8 +148,8 @@ class LocalAppStorageBackend(AppStorageBackend):
         return file
 
     def presign(
-        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **headers: str
-    ) -> str | None:
+        self, key: StorageKey, *, method: HttpMethod, lifetime: int, audience: Audience = "public", **headers: str
+    ) -> SignedUrl | None:
         return None
 
     def abort_stale_uploads(self, older_than: timedelta) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from io import BufferedWriter, BytesIO
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
@@ -22,11 +23,12 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 
 from config import S3Settings
 from errors import InvalidKey, MountCheckFailed, ObjectNotFound, StorageError
-from storage.backend import MOUNT_FILE, AppStorageBackend, HttpMethod, ReadStream, is_listed
+from storage.backend import MOUNT_FILE, AppStorageBackend, Audience, HttpMethod, ReadStream, is_listed
 from storage.s3_failures import FailureKind, S3Failure, error_of, failure_of_answer, sentence_of
-from storage.s3_requests import Place, encryption, range_of, response_headers, write_options
+from storage.s3_presign import SigningKeys, Site, presigned, site_of
+from storage.s3_requests import Place, encryption, range_of, response_query, write_headers, write_options
 from storage.s3_streams import ObjectStream, PartWriter
-from storage.types import ByteRange, ObjectHead, StorageKey
+from storage.types import ByteRange, ObjectHead, SignedUrl, StorageKey
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -50,8 +52,6 @@ READ_SECONDS: float = 60
 # A probe that fails should say so soon.
 PROBE_ATTEMPTS = 2
 
-_OPERATIONS: Mapping[HttpMethod, str] = {"GET": "get_object", "HEAD": "head_object", "PUT": "put_object"}
-
 
 class S3AppStorageBackend(AppStorageBackend):
     """One bucket, or one prefix of it: a key lies at `<prefix>/<key>` (RFC, Key mapping)."""
@@ -59,6 +59,7 @@ class S3AppStorageBackend(AppStorageBackend):
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._base = f"{settings.prefix}/" if settings.prefix else ""
+        self._sites: dict[Audience, Site] = {}
 
     def exists(self, key: StorageKey) -> bool:
         try:
@@ -197,17 +198,20 @@ class S3AppStorageBackend(AppStorageBackend):
         return None
 
     def presign(
-        self, key: StorageKey, *, method: HttpMethod, expires_in: int, **headers: str
-    ) -> str | None:
-        """Lives no longer than the credentials that sign it; a PUT has to send the headers so signed."""
-        client = _client_of(self._settings, self._settings.public_endpoint)
-        if method == "PUT":
-            wanted = write_options(self._settings, headers.get("content_type"))
-        else:
-            wanted = response_headers(headers)
+        self, key: StorageKey, *, method: HttpMethod, lifetime: int, audience: Audience = "public", **headers: str
+    ) -> SignedUrl:
+        """A PUT has to send the headers that are signed: content type and encryption."""
+        writes = method == "PUT"
         with self._translated(key):
-            return client.generate_presigned_url(
-                _OPERATIONS[method], Params={**self._place(key), **wanted}, ExpiresIn=expires_in
+            return presigned(
+                self._sites.get(audience) or self._learn_site(audience),
+                _signing_keys(self._settings),
+                method=method,
+                key=self._base + key,
+                lifetime=lifetime,
+                now=time(),
+                query={} if writes else response_query(headers),
+                headers=write_headers(self._settings, headers.get("content_type")) if writes else {},
             )
 
     def abort_stale_uploads(self, older_than: timedelta) -> int:
@@ -244,6 +248,15 @@ class S3AppStorageBackend(AppStorageBackend):
                 client.delete_object(**place)
         if not same:
             raise MountCheckFailed(sentence_of(S3Failure(FailureKind.DAMAGED), "read", self._settings))
+
+    def _learn_site(self, audience: Audience) -> Site:
+        """Where the bucket answers, found once: botocore knows each region's and each style's addresses."""
+        endpoint = self._settings.public_endpoint if audience == "public" else self._settings.endpoint
+        client = _client_of(self._settings, endpoint)
+        place = {"Bucket": self._settings.bucket, "Key": "key"}
+        site = site_of(client.generate_presigned_url("get_object", Params=place), "key")
+        self._sites[audience] = site
+        return site
 
     @property
     def _client(self) -> "S3Client":
@@ -328,6 +341,25 @@ def _stay(context: dict[str, Any], **_: object) -> None:
 def _session(pid: int) -> boto3.session.Session:
     """A session parses S3's description once; the clients made of it share that."""
     return boto3.session.Session()
+
+
+def _signing_keys(settings: S3Settings) -> SigningKeys:
+    """The keys that are set, or those of boto3's own chain, renewed where they are about to expire."""
+    if settings.access_key_id and settings.secret_access_key:
+        return SigningKeys(settings.access_key_id, settings.secret_access_key)
+    credentials = _session(os.getpid()).get_credentials()
+    if credentials is None:
+        raise boto.NoCredentialsError
+    credentials.get_frozen_credentials()
+    # Another thread may renew them between these two: then new keys are given the end of the old ones, which
+    # is safe. botocore tells the end to nobody but itself.
+    expires: datetime | None = getattr(credentials, "_expiry_time", None)
+    frozen = credentials.get_frozen_credentials()
+    if not frozen.access_key or not frozen.secret_key:
+        raise boto.NoCredentialsError
+    return SigningKeys(
+        frozen.access_key, frozen.secret_key, frozen.token, None if expires is None else int(expires.timestamp())
+    )
 
 
 def _status_of(error: ClientError) -> int:

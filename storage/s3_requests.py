@@ -7,9 +7,14 @@ from config import S3Settings, ServerSideEncryption
 from storage.types import ByteRange
 
 _RESPONSE_HEADERS = {
-    "content_type": "ResponseContentType",
-    "content_disposition": "ResponseContentDisposition",
-    "cache_control": "ResponseCacheControl",
+    "content_type": "response-content-type",
+    "content_disposition": "response-content-disposition",
+    "cache_control": "response-cache-control",
+}
+_WRITE_HEADERS = {
+    "ContentType": "content-type",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
 }
 
 
@@ -42,8 +47,13 @@ def write_options(
     return options
 
 
-def response_headers(headers: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments that make a store answer with `content_type`, `content_disposition`, `cache_control`."""
+def write_headers(settings: S3Settings, content_type: str | None) -> dict[str, str]:
+    """What `write_options` asks for, as the headers of a PUT."""
+    return {_WRITE_HEADERS[name]: value for name, value in write_options(settings, content_type).items()}
+
+
+def response_query(headers: Mapping[str, str]) -> dict[str, str]:
+    """The query that makes a store answer with `content_type`, `content_disposition`, `cache_control`."""
     return {_RESPONSE_HEADERS[name]: value for name, value in headers.items()}
 
 

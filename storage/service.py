@@ -7,11 +7,11 @@ from pathlib import Path
 
 from config import MediaKind, Settings, StorageEngine
 from errors import UnmanagedPath
-from storage.backend import AppStorageBackend, HttpMethod, ReadStream
+from storage.backend import AppStorageBackend, Audience, HttpMethod, ReadStream
 from storage.gate import Gate
 from storage.local import LocalAppStorageBackend
 from storage.location import S3_SCHEME, MediaLocation
-from storage.types import ByteRange, ObjectHead, StorageKey
+from storage.types import ByteRange, ObjectHead, SignedUrl, StorageKey
 
 # How long a download waits for another to end; clients give up after 30 s or more.
 GATE_PATIENCE_SECONDS = 10
@@ -109,9 +109,11 @@ class AppStorageService:
         found = self.locate(path)
         return found.backend.local_path(found.key)
 
-    def presign(self, path: str, *, method: HttpMethod, expires_in: int, **headers: str) -> str | None:
+    def presign(
+        self, path: str, *, method: HttpMethod, lifetime: int, audience: Audience = "public", **headers: str
+    ) -> SignedUrl | None:
         found = self.locate(path)
-        return found.backend.presign(found.key, method=method, expires_in=expires_in, **headers)
+        return found.backend.presign(found.key, method=method, lifetime=lifetime, audience=audience, **headers)
 
 
 def open_storage(settings: Settings) -> AppStorageService:

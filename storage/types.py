@@ -1,7 +1,7 @@
 """The small values that every storage backend speaks in."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -54,3 +54,15 @@ class ObjectHead:
     size: int
     last_modified: datetime
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUrl:
+    """A URL that opens one object to whoever has it.
+
+    For `fresh_for` more seconds the very same URL is given out, and a browser may keep it for
+    as long; 0 where it may not be kept.
+    """
+
+    url: str = field(repr=False)
+    fresh_for: int

@@ -88,7 +88,7 @@ class S3Contract(StorageContract):
             read(backend, KEY)
             read(backend, KEY, ByteRange(1, 3))
             backend.ensure_prefix(StorageKey("upload"))
-            backend.presign(KEY, method="GET", expires_in=60)
+            backend.presign(KEY, method="GET", lifetime=60)
             with backend.write_stream(KEY) as file:
                 file.write(b"bytes")
             backend.copy_object(KEY, OTHER)
@@ -265,11 +265,12 @@ class S3Contract(StorageContract):
         with os.fdopen(reading, "rb") as said:
             assert said.read() == b"x"
 
-    def test_a_presigned_url_names_the_public_endpoint(self, settings: S3Settings) -> None:
+    def test_a_presigned_url_names_the_endpoint_of_its_audience(self, settings: S3Settings) -> None:
         backend = S3AppStorageBackend(replace(settings, public_endpoint="https://photos.example.org"))
-        url = backend.presign(KEY, method="GET", expires_in=60)
-        assert url is not None
-        assert url.startswith(f"https://photos.example.org/{settings.bucket}/{settings.prefix}/{KEY}?")
+        path = f"/{settings.bucket}/{settings.prefix}/{KEY}?"
+        assert backend.presign(KEY, method="GET", lifetime=60).url.startswith(f"https://photos.example.org{path}")
+        internal = backend.presign(KEY, method="GET", lifetime=60, audience="internal")
+        assert internal.url.startswith(f"{settings.endpoint}{path}")
 
     def test_a_copy_of_what_is_gone_says_which(self, backend: S3AppStorageBackend) -> None:
         with pytest.raises(ObjectNotFound, match=KEY):

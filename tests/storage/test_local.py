@@ -53,7 +53,7 @@ def test_an_object_is_the_file_at_its_key(backend: LocalAppStorageBackend, root:
     backend.put_object(KEY, b"bytes")
     assert backend.local_path(KEY) == root / KEY
     assert (root / KEY).read_bytes() == b"bytes"
-    assert backend.presign(KEY, method="GET", expires_in=60) is None
+    assert backend.presign(KEY, method="GET", lifetime=60) is None
 
 
 def test_an_object_has_the_mode_of_an_ordinary_file(backend: LocalAppStorageBackend, root: Path) -> None:

@@ -110,7 +110,7 @@ def test_every_operation_goes_by_stored_path(media: Path, tmp_path: Path) -> Non
     with storage.read_stream(path, ByteRange(2, 4)) as stream:
         assert stream.read() == b"23"
     assert storage.local_path(path) == media / KEY
-    assert storage.presign(path, method="GET", expires_in=60) is None
+    assert storage.presign(path, method="GET", lifetime=60) is None
     (tmp_path / "file").write_bytes(b"new")
     storage.upload_file(tmp_path / "file", path)
     assert storage.head(path).size == 3
@@ -121,7 +121,7 @@ def test_every_operation_goes_by_stored_path(media: Path, tmp_path: Path) -> Non
 
 def test_an_s3_path_is_signed_for_the_public_endpoint(media: Path) -> None:
     storage = open_storage(settings(media, S3_PUBLIC_ENDPOINT="https://cdn.example.org"))
-    url = storage.presign(f"s3://photos/home/{KEY}", method="GET", expires_in=60, cache_control="private")
-    assert url is not None
-    assert url.startswith(f"https://cdn.example.org/photos/home/{KEY}?")
+    signed = storage.presign(f"s3://photos/home/{KEY}", method="GET", lifetime=60, cache_control="private")
+    assert signed is not None
+    assert signed.url.startswith(f"https://cdn.example.org/photos/home/{KEY}?")
     assert storage.local_path(f"s3://photos/home/{KEY}") is None
