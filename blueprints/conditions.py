@@ -22,10 +22,10 @@ _CONDITIONS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a representation is compared by: strong ETag (unquoted), date, size in bytes."""
+    """What a representation is compared by: strong ETag (unquoted), date if it has one, size in bytes."""
 
     etag: str
-    last_modified: datetime
+    last_modified: datetime | None
     size: int
 
 
@@ -63,7 +63,7 @@ def _may_proceed(environ: Mapping[str, Any], known: Validators) -> bool:
     if "HTTP_IF_MATCH" in environ:
         return not entity_tags(environ["HTTP_IF_MATCH"]).isdisjoint(("*", f'"{known.etag}"'))
     since = http_date(environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
-    return since is None or _seconds(known.last_modified) <= since
+    return since is None or known.last_modified is None or _seconds(known.last_modified) <= since
 
 
 def _is_new_to_the_client(method: str, environ: Mapping[str, Any], known: Validators) -> bool:
@@ -71,7 +71,7 @@ def _is_new_to_the_client(method: str, environ: Mapping[str, Any], known: Valida
         tags = entity_tags(environ["HTTP_IF_NONE_MATCH"])
         return tags.isdisjoint(("*", f'"{known.etag}"', f'W/"{known.etag}"'))
     since = http_date(environ.get("HTTP_IF_MODIFIED_SINCE", "")) if method in ("GET", "HEAD") else None
-    return since is None or _seconds(known.last_modified) > since
+    return since is None or known.last_modified is None or _seconds(known.last_modified) > since
 
 
 def _range_applies(environ: Mapping[str, Any], known: Validators) -> bool:
@@ -79,7 +79,9 @@ def _range_applies(environ: Mapping[str, Any], known: Validators) -> bool:
         return True
     condition = environ["HTTP_IF_RANGE"].strip(" \t")
     # An object is never written twice within a second, so its date is a strong validator (section 8.8.2.2).
-    return bool(condition == f'"{known.etag}"' or http_date(condition) == _seconds(known.last_modified))
+    if known.last_modified is not None and http_date(condition) == _seconds(known.last_modified):
+        return True
+    return bool(condition == f'"{known.etag}"')
 
 
 def _judge_ranges(asked: Sequence[RangeSpec], size: int) -> Verdict:

@@ -123,6 +123,11 @@ class AppStorageBackend(ABC):
         it. `headers` are those of the answer: `content_type`, `content_disposition`, `cache_control`.
         """
 
+    @property
+    @abstractmethod
+    def public_origin(self) -> str | None:
+        """`https://host[:port]` of the signed URLs that clients anywhere can follow; None where there are none."""
+
     @abstractmethod
     def abort_stale_uploads(self, older_than: timedelta) -> int:
         """Remove what writes left behind that began longer ago and never ended; how many."""

@@ -152,6 +152,10 @@ class LocalAppStorageBackend(AppStorageBackend):
     ) -> SignedUrl | None:
         return None
 
+    @property
+    def public_origin(self) -> None:
+        return None
+
     def abort_stale_uploads(self, older_than: timedelta) -> int:
         oldest = time() - older_than.total_seconds()
         removed = 0

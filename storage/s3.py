@@ -214,6 +214,12 @@ class S3AppStorageBackend(AppStorageBackend):
                 headers=write_headers(self._settings, headers.get("content_type")) if writes else {},
             )
 
+    @property
+    def public_origin(self) -> str | None:
+        if not self._settings.is_public:
+            return None
+        return (self._sites.get("public") or self._learn_site("public")).origin
+
     def abort_stale_uploads(self, older_than: timedelta) -> int:
         """Abort multipart uploads: their parts are billed and in no list of objects."""
         oldest = datetime.now(UTC) - older_than
