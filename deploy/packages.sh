@@ -5,7 +5,8 @@ set -euo pipefail
 # command:package
 for_run=(exiftool:libimage-exiftool-perl)
 for_test=(initdb:postgresql redis-server:redis-server nginx:nginx chromium:chromium
-          chromedriver:chromium-driver node:nodejs npm:npm curl:curl)
+          chromedriver:chromium-driver node:nodejs npm:npm curl:curl
+          unzip:unzip 7z:p7zip-full bsdtar:libarchive-tools)
 for_bench=(wrk:wrk)
 
 case "${1:-}" in
