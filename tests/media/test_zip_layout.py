@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha1, sha256
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from struct import unpack_from
-from typing import Any
+from typing import Any, cast
 from zipfile import ZipFile
 from zlib import crc32
 
@@ -67,11 +68,8 @@ def length(piece: bytes | MemberBytes) -> int:
 def joined(pieces: Iterable[bytes | MemberBytes]) -> list[bytes | MemberBytes]:
     """The pieces with neighbouring bytes as one: where those are divided says nothing."""
     found: list[bytes | MemberBytes] = []
-    for piece in pieces:
-        if found and isinstance(piece, bytes) and isinstance(found[-1], bytes):
-            found[-1] += piece
-        else:
-            found.append(piece)
+    for is_bytes, run in groupby(pieces, lambda piece: isinstance(piece, bytes)):
+        found += [b"".join(cast("Iterator[bytes]", run))] if is_bytes else run
     return found
 
 
