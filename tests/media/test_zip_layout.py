@@ -69,7 +69,10 @@ def joined(pieces: Iterable[bytes | MemberBytes]) -> list[bytes | MemberBytes]:
     """The pieces with neighbouring bytes as one: where those are divided says nothing."""
     found: list[bytes | MemberBytes] = []
     for is_bytes, run in groupby(pieces, lambda piece: isinstance(piece, bytes)):
-        found += [b"".join(cast("Iterator[bytes]", run))] if is_bytes else run
+        if is_bytes:
+            found.append(b"".join(cast("Iterator[bytes]", run)))
+        else:
+            found.extend(run)
     return found
 
 
