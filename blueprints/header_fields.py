@@ -19,7 +19,8 @@ _EACH_TAG = re.compile(_TAG)
 _TAGS = re.compile(_list_of(_TAG))
 _SPEC = r"[0-9]+-[0-9]*|-[0-9]+"
 _EACH_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
-_SPECS = re.compile(rf"bytes=({_list_of(_SPEC)})", re.IGNORECASE)
+# The white space behind the equals sign is erratum 7306's.
+_SPECS = re.compile(rf"bytes=[ \t]*(?![ \t])({_list_of(_SPEC)})", re.IGNORECASE)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"

@@ -188,6 +188,16 @@ def iso_or_none(moment: datetime | None) -> str | None:
     return None if moment is None else iso(moment)
 
 
+def give_up_on_silence() -> None:
+    """From now on a client that neither takes nor sends a byte for too long is gone.
+
+    Its thread and its connection to the store are free then, instead of parked for ever.
+    """
+    socket = request.environ.get("gunicorn.socket")
+    if socket is not None:
+        socket.settimeout(current_system().settings.delivery.idle_seconds)
+
+
 def no_content() -> Response:
     return Response(status=204)
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+# In the environment of requests that a trusted proxy passed on.
+PROXIED = "bucketroll.proxied"
+
+
 class TrustedProxies:
     """Applies ProxyFix to requests whose peer lies in one of the networks, and to no others."""
 
@@ -19,8 +23,10 @@ class TrustedProxies:
         self._networks = [ip_network(network) for network in networks]
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        app = self._proxied if self._trusts(environ.get("REMOTE_ADDR", "")) else self._direct
-        return app(environ, start_response)
+        if not self._trusts(environ.get("REMOTE_ADDR", "")):
+            return self._direct(environ, start_response)
+        environ[PROXIED] = True
+        return self._proxied(environ, start_response)
 
     def _trusts(self, peer: str) -> bool:
         try:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from werkzeug.exceptions import BadRequest as BadRequestError
 
 from blueprints import http, multipart
-from blueprints.http import Dto, body_of, current_system, require
+from blueprints.http import Dto, body_of, current_system, give_up_on_silence, require
 from errors import BadRequest, QuotaExceeded
 from media.staging import StagedFile
 from models.assets import AssetVisibility
@@ -66,6 +66,7 @@ class BulkUploadCheck(Dto):
 @bp.post("")
 def upload_asset() -> Response:
     who = require(Permission.ASSET_UPLOAD)
+    give_up_on_silence()
     system = current_system()
     promised = checksum_of(request.headers.get("x-immich-checksum", ""))
     if promised is not None and (known := uploads.known_asset(system, who, promised)):

@@ -49,6 +49,8 @@ class JobName(StrEnum):
     ASSET_DELETE_CHECK = "AssetDeleteCheck", QueueName.BACKGROUND_TASK
     # Deletes objects that belong to nobody: what a crash between object and row leaves behind.
     FILE_DELETE = "FileDelete", QueueName.BACKGROUND_TASK
+    # Forgets what nobody can ask for any more, such as archives whose address has expired.
+    AUDIT_TABLE_CLEANUP = "AuditTableCleanup", QueueName.BACKGROUND_TASK
     # Finds writes that never ended.
     INTEGRITY_UNTRACKED_FILES = "IntegrityUntrackedFiles", QueueName.INTEGRITY_CHECK
 

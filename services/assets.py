@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
+from config import MediaKind
 from errors import NotFound
 from media import mime
 from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, AssetVisibility
@@ -25,6 +26,7 @@ class Deliverable:
     """An object ready to be sent: `size` in bytes, `etag` the SHA-1 in hex, `file_name` for the client."""
 
     path: str
+    kind: MediaKind
     size: int
     etag: str
     last_modified: datetime
@@ -142,7 +144,7 @@ def original_of(system: System, credentials: Credentials, asset_id: UUID) -> Del
         raise NotFound("Not Found")
     # Named as the client named it, with the extension that the bytes are stored under (Immich's way).
     shown = f"{splitext(name)[0]}{splitext(path)[1]}"
-    return Deliverable(path, size, sha1.hex(), modified_at, mime.content_type_of(path), shown)
+    return Deliverable(path, MediaKind.ORIGINALS, size, sha1.hex(), modified_at, mime.content_type_of(path), shown)
 
 
 def playback_of(system: System, credentials: Credentials, asset_id: UUID) -> Deliverable:
@@ -155,7 +157,7 @@ def playback_of(system: System, credentials: Credentials, asset_id: UUID) -> Del
     kind, path, _, modified_at, size, sha1 = row
     if kind is not AssetType.VIDEO or sha1 is None:
         raise NotFound("Not Found")
-    return Deliverable(path, size, sha1.hex(), modified_at, mime.content_type_of(path), None)
+    return Deliverable(path, MediaKind.ORIGINALS, size, sha1.hex(), modified_at, mime.content_type_of(path), None)
 
 
 def thumbnail_of(
@@ -179,5 +181,5 @@ def thumbnail_of(
         if size is ThumbnailSize.FULLSIZE:
             return Elsewhere(ThumbnailSize.PREVIEW)
         raise NotFound("Asset media not found")
-    shown = f"{splitext(name)[0]}_{size}{splitext(path)[1]}"
-    return Deliverable(path, size_in_bytes, sha1.hex(), created_at, mime.content_type_of(path), shown)
+    shown, content_type = f"{splitext(name)[0]}_{size}{splitext(path)[1]}", mime.content_type_of(path)
+    return Deliverable(path, MediaKind.THUMBNAILS, size_in_bytes, sha1.hex(), created_at, content_type, shown)

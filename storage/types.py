@@ -46,6 +46,15 @@ class ByteRange:
         if self.start < 0 or (self.stop is not None and self.stop <= self.start):
             raise ValueError(f"Not a byte range: {self.start}-{self.stop}")
 
+    def __len__(self) -> int:
+        """How many bytes; a range without an end has no length."""
+        if self.stop is None:
+            raise TypeError("a range to the end of a file has no length of its own")
+        return self.stop - self.start
+
+    def __bool__(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectHead:

@@ -1,0 +1,23 @@
+"""Streams in pieces: as many bytes as were promised, or an error."""
+
+from collections.abc import Iterator
+
+from errors import IntegrityMismatch
+from storage.backend import ReadStream
+
+# Large enough that calls cost little beside copying, small enough for many at once.
+CHUNK_BYTES = 256 * 1024
+
+
+def exactly(stream: ReadStream, length: int) -> Iterator[bytes]:
+    """The next `length` bytes of a stream, in chunks of at most CHUNK_BYTES.
+
+    Raises IntegrityMismatch where the stream ends before: better to break off than to lie.
+    """
+    left = length
+    while left:
+        data = stream.read(min(CHUNK_BYTES, left))
+        if not data:
+            raise IntegrityMismatch(f"The bytes ended {left} before their time")
+        left -= len(data)
+        yield data
