@@ -65,7 +65,8 @@ def answer(status: int, representation: Representation, ranges: tuple[range, ...
     headers = {}
     if status in (200, 206, 304):
         headers["ETag"] = f'"{representation.etag}"'
-    if status in (200, 206, 304) and representation.last_modified is not None:
+    # With 304 it is not needed beside an ETag (section 15.4.5).
+    if status in (200, 206) and representation.last_modified is not None:
         headers["Last-Modified"] = imf_fixdate(representation.last_modified)
     if status in (200, 206):
         headers["Accept-Ranges"] = "bytes"

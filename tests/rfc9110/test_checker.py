@@ -70,6 +70,8 @@ def test_no_header_that_is_expected_may_be_missing_wrong_or_double(response: Res
         for values in ((), ("x",), (value, value)):
             if name == "Cache-Control" and values == ("x",):
                 continue
+            if name == "Last-Modified" and response.status == 304 and len(values) < 2:
+                continue
             assert faults(GET, with_header(response, name, *values), EXPECTED[response], FILE) != [], (name, values)
 
 
