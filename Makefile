@@ -25,6 +25,7 @@ test: lint .tools/.immich ## everything: lint, then all tests, servers and brows
 	@$(pytest) $(parallel) --durations=15
 
 test-fast: .venv/.tests ## the tests that start no server
+	@deploy/packages.sh test-fast
 	@$(pytest) $(parallel) -m "not servers"
 
 lint: for-test ## ruff and mypy

@@ -5,15 +5,17 @@ set -euo pipefail
 # command:package
 for_run=(exiftool:libimage-exiftool-perl)
 for_test=(initdb:postgresql redis-server:redis-server nginx:nginx chromium:chromium
-          chromedriver:chromium-driver node:nodejs npm:npm curl:curl
-          unzip:unzip 7z:p7zip-full bsdtar:libarchive-tools)
-for_bench=(wrk:wrk)
+          chromedriver:chromium-driver node:nodejs npm:npm curl:curl)
+# Tests that start no server run these.
+for_test_fast=(unzip:unzip 7z:p7zip-full bsdtar:libarchive-tools)
+for_bench=(wrk:wrk nginx:nginx node:nodejs npm:npm)
 
 case "${1:-}" in
     run) wanted=("${for_run[@]}") ;;
-    test) wanted=("${for_run[@]}" "${for_test[@]}") ;;
+    test) wanted=("${for_run[@]}" "${for_test_fast[@]}" "${for_test[@]}") ;;
+    test-fast) wanted=("${for_run[@]}" "${for_test_fast[@]}") ;;
     bench) wanted=("${for_run[@]}" "${for_bench[@]}") ;;
-    *) echo "usage: packages.sh run|test|bench" >&2; exit 2 ;;
+    *) echo "usage: packages.sh run|test|test-fast|bench" >&2; exit 2 ;;
 esac
 
 missing() {
