@@ -1,5 +1,6 @@
 """Managed objects in an S3 bucket; what imports boto3 stands here."""
 
+import logging
 import os
 import socket
 import threading
@@ -26,13 +27,13 @@ from errors import InvalidKey, MountCheckFailed, ObjectNotFound, StorageError
 from storage.backend import MOUNT_FILE, AppStorageBackend, Audience, HttpMethod, ReadStream, is_listed
 from storage.s3_failures import FailureKind, S3Failure, error_of, failure_of_answer, sentence_of
 from storage.s3_presign import SigningKeys, Site, presigned, site_of
-from storage.s3_requests import Place, encryption, range_of, response_query, write_headers, write_options
-from storage.s3_streams import ObjectStream, PartWriter
+from storage.s3_requests import Place, encryption, range_of, response_query, span_of, write_headers, write_options
+from storage.s3_streams import Body, ObjectStream, PartWriter
 from storage.types import ByteRange, ObjectHead, SignedUrl, StorageKey
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CopySourceTypeDef
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, GetObjectOutputTypeDef
 
 MIB = 1024 * 1024
 
@@ -44,13 +45,17 @@ UPLOAD = TransferConfig(
     multipart_threshold=MULTIPART_THRESHOLD, multipart_chunksize=16 * MIB, max_concurrency=4
 )
 
-# One per thread that serves or works, and one per part of an upload in flight.
-POOL_CONNECTIONS = 64
 ATTEMPTS = 4
 CONNECT_SECONDS = 5
 READ_SECONDS: float = 60
+# A body that stalls is asked for anew before a proxy in front of us gives up (nginx: 60 s).
+STALL_SECONDS: float = 20
 # A probe that fails should say so soon.
 PROBE_ATTEMPTS = 2
+
+
+# What goes beyond the pool is closed after use; that is no fault, and need not be told each time.
+logging.getLogger("urllib3.connectionpool").addFilter(lambda record: "pool is full" not in record.msg)
 
 
 class S3AppStorageBackend(AppStorageBackend):
@@ -60,6 +65,8 @@ class S3AppStorageBackend(AppStorageBackend):
         self._settings = settings
         self._base = f"{settings.prefix}/" if settings.prefix else ""
         self._sites: dict[Audience, Site] = {}
+        # A token for each open stream: sets change under the interpreter's own lock, which survives a fork.
+        self._open: set[object] = set()
 
     def exists(self, key: StorageKey) -> bool:
         try:
@@ -80,20 +87,48 @@ class S3AppStorageBackend(AppStorageBackend):
                 answer = self._client.head_object(**self._place(key))  # it came in between
         return ObjectHead(answer["ContentLength"], answer["LastModified"], answer["ETag"].strip('"'))
 
+    @property
+    def open_streams(self) -> int:
+        """How many streams of objects are open, each with a connection of its own."""
+        return len(self._open)
+
     def read_stream(self, key: StorageKey, byte_range: ByteRange | None = None) -> ReadStream:
-        """One GET; closing before the end drops the connection rather than read what is left."""
-        wanted = range_of(byte_range)
+        """One GET, and more only where its body breaks off; closing before the end drops the connection."""
         with self._translated(key):
             try:
-                answer = self._client.get_object(**self._place(key), **wanted)
+                answer = self._client.get_object(**self._place(key), **range_of(byte_range))
             except ClientError as error:
                 if byte_range is not None and _status_of(error) == 416:
                     return BytesIO()
                 raise
-        if wanted.get("Range", "bytes=0-") != "bytes=0-" and "ContentRange" not in answer:
+        start, stop = _span_of(answer, byte_range, key)
+        etag, token = answer.get("ETag", ""), object()
+        self._open.add(token)
+        return ObjectStream(
+            answer["Body"],
+            start,
+            stop,
+            reopen=lambda rest: self._rest(key, rest, etag),
+            translated=lambda: self._translated(key),
+            on_close=lambda: self._open.discard(token),
+        )
+
+    def _rest(self, key: StorageKey, rest: ByteRange, etag: str) -> Body:
+        """The body of what is left of an object, in one attempt; StorageError where it is no longer the same."""
+        if not etag:
+            raise StorageError(f"{key} broke off, and without an ETag nobody can tell whether it is still the same")
+        client = _client_of(self._settings, self._settings.endpoint, attempts=1)
+        with self._translated(key):
+            try:
+                answer = client.get_object(**self._place(key), **range_of(rest), IfMatch=etag)
+            except ClientError as error:
+                if _status_of(error) in (412, 416):
+                    raise StorageError(f"{key} changed while it was read") from error
+                raise
+        if _span_of(answer, rest, key) != (rest.start, rest.stop) or answer.get("ETag") != etag:
             answer["Body"].close()
-            raise StorageError(f"The store ignores ranges: it sent all of {key}")
-        return ObjectStream(answer["Body"], lambda: self._translated(key))
+            raise StorageError(f"{key} changed while it was read")
+        return answer["Body"]
 
     @contextmanager
     def write_stream(self, key: StorageKey, *, content_type: str | None = None) -> Iterator[BinaryIO]:
@@ -258,7 +293,7 @@ class S3AppStorageBackend(AppStorageBackend):
     def _learn_site(self, audience: Audience) -> Site:
         """Where the bucket answers, found once: botocore knows each region's and each style's addresses."""
         endpoint = self._settings.public_endpoint if audience == "public" else self._settings.endpoint
-        client = _client_of(self._settings, endpoint)
+        client = _client_of(self._settings, endpoint, ATTEMPTS)
         place = {"Bucket": self._settings.bucket, "Key": "key"}
         site = site_of(client.generate_presigned_url("get_object", Params=place), "key")
         self._sites[audience] = site
@@ -266,7 +301,7 @@ class S3AppStorageBackend(AppStorageBackend):
 
     @property
     def _client(self) -> "S3Client":
-        return _client_of(self._settings, self._settings.endpoint)
+        return _client_of(self._settings, self._settings.endpoint, ATTEMPTS)
 
     def _place(self, key: StorageKey) -> Place:
         return {"Bucket": self._settings.bucket, "Key": self._base + key}
@@ -300,10 +335,10 @@ def _forget_lock() -> None:
 os.register_at_fork(after_in_child=_forget_lock)
 
 
-def _client_of(settings: S3Settings, endpoint: str | None) -> "S3Client":
+def _client_of(settings: S3Settings, endpoint: str | None, attempts: int) -> "S3Client":
     """This process's client: sockets of a parent process are not for its children."""
     with _making:
-        return _kept_client(os.getpid(), settings, endpoint, ATTEMPTS)
+        return _kept_client(os.getpid(), settings, endpoint, attempts)
 
 
 @lru_cache
@@ -328,7 +363,7 @@ def _new_client(settings: S3Settings, endpoint: str | None, attempts: int) -> "S
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=POOL_CONNECTIONS,
+            max_pool_connections=settings.connections,
             request_checksum_calculation=settings.checksums.value,
             response_checksum_validation=settings.checksums.value,
         ),
@@ -347,6 +382,18 @@ def _stay(context: dict[str, Any], **_: object) -> None:
 def _session(pid: int) -> boto3.session.Session:
     """A session parses S3's description once; the clients made of it share that."""
     return boto3.session.Session()
+
+
+def _span_of(answer: "GetObjectOutputTypeDef", wanted: ByteRange | None, key: StorageKey) -> tuple[int, int]:
+    """Start and stop of the body of an answer, once it is known to be what was wanted."""
+    try:
+        start, stop = span_of(answer, wanted)
+    except ValueError as error:
+        answer["Body"].close()
+        raise StorageError(f"The store ignores ranges: it sent {error} for {key}") from None
+    if start < stop:
+        answer["Body"].set_socket_timeout(STALL_SECONDS)
+    return start, stop
 
 
 def _signing_keys(settings: S3Settings) -> SigningKeys:

@@ -1,5 +1,6 @@
 """The arguments of requests to S3, made from settings and values."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -16,6 +17,7 @@ _WRITE_HEADERS = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
 }
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class Place(TypedDict):
@@ -69,3 +71,23 @@ def range_of(byte_range: ByteRange | None) -> Range:
         return {}
     last = "" if byte_range.stop is None else byte_range.stop - 1
     return {"Range": f"bytes={byte_range.start}-{last}"}
+
+
+def span_of(answer: Mapping[str, Any], wanted: ByteRange | None) -> tuple[int, int]:
+    """Start and stop of the bytes that come with the answer to a GET of a range; its own headers tell.
+
+    Raises ValueError where they are not the bytes that were wanted, cut at the object's end.
+    """
+    start, stop = (0, None) if wanted is None else (wanted.start, wanted.stop)
+    length: int | None = answer.get("ContentLength")
+    told: str | None = answer.get("ContentRange")
+    if length is not None and told is None and (start, stop) == (0, None):
+        return 0, length
+    parsed = _CONTENT_RANGE.fullmatch(told or "")
+    if parsed is None:
+        raise ValueError(f"{length} bytes of an unknown range")
+    first, behind = int(parsed[1]), int(parsed[2]) + 1
+    ends = [end for end in (stop, None if parsed[3] == "*" else int(parsed[3])) if end is not None]
+    if first != start or behind - first != length or behind != min(ends, default=behind):
+        raise ValueError(f"{length} bytes as {told}")
+    return first, behind

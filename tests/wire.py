@@ -1,10 +1,13 @@
 """Servers that answer wrongly on purpose, on loopback."""
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
 from urllib.parse import urlsplit
 
 
@@ -78,6 +81,57 @@ def canned(status: int, body: str, headers: Mapping[str, str] | None = None) -> 
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """One answer: all of `body` is announced, `sent` bytes of it are sent; then the connection `ends` so."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sent: int | None = None
+    ends: Literal["stays", "closes", "resets", "stalls"] = "stays"
+
+
+@contextmanager
+def scripted(*answers: Scripted) -> Iterator[tuple[str, list[Mapping[str, str]]]]:
+    """An endpoint that answers each request in turn, the last answer for ever; and the headers of each request."""
+    seen: list[Mapping[str, str]] = []
+    ended = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            seen.append(dict(self.headers.items()))
+            answer = answers[min(len(seen), len(answers)) - 1]
+            self.send_response_only(answer.status)
+            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body[: answer.sent])
+            self.close_connection = answer.ends != "stays"
+            if answer.ends == "stalls":
+                ended.wait()
+            if answer.ends == "resets":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -14,6 +14,7 @@ from boto3.s3.transfer import TransferConfig
 import storage.s3
 from config import ChecksumMode, S3Settings, ServerSideEncryption
 from errors import ObjectNotFound, StorageDenied, StorageError, StorageUnavailable
+from storage.backend import ReadStream
 from storage.s3 import S3AppStorageBackend
 from storage.types import ByteRange, StorageKey
 from tests.contracts.storage import KEY, MIB, OTHER, Boom, StorageContract, fail_after, keys, read
@@ -240,16 +241,58 @@ class S3Contract(StorageContract):
             with pytest.raises(StorageUnavailable):
                 call()
 
-    @pytest.mark.parametrize("size", [-1, 65536])
-    def test_a_connection_that_breaks_in_mid_body_raises(
+    @pytest.mark.parametrize("size", [-1, 65536, 3 * MIB])
+    def test_a_body_that_breaks_off_goes_on_and_no_reader_notices(
         self, settings: S3Settings, backend: S3AppStorageBackend, size: int
     ) -> None:
-        backend.put_object(KEY, b"x" * 4 * MIB)
+        data = os.urandom(4 * MIB)
+        backend.put_object(KEY, data)
         assert settings.endpoint
         with broken_off(settings.endpoint, after=MIB) as endpoint:
             weak = S3AppStorageBackend(replace(settings, endpoint=endpoint))
-            with weak.read_stream(KEY) as stream, pytest.raises(StorageUnavailable):
-                list(iter(lambda: stream.read(size), b""))
+            with requests_of(weak) as first, weak.read_stream(KEY) as stream:
+                assert b"".join(iter(lambda: stream.read(size), b"")) == data
+            with weak.read_stream(KEY, ByteRange(MIB, 3 * MIB)) as stream:
+                assert b"".join(iter(lambda: stream.read(size), b"")) == data[MIB : 3 * MIB]
+        assert [name for name, _ in first] == ["GetObject"]  # the others by a client of their own
+        assert weak.open_streams == 0
+
+    @pytest.mark.parametrize("size", [1000, 2 * MIB])
+    def test_an_object_that_changes_while_it_is_read_is_an_error(
+        self, settings: S3Settings, backend: S3AppStorageBackend, size: int
+    ) -> None:
+        backend.put_object(KEY, b"a" * 4 * MIB)
+        assert settings.endpoint
+        with broken_off(settings.endpoint, after=MIB) as endpoint, reading(settings, endpoint) as stream:
+            assert stream.read(65536) == b"a" * 65536
+            backend.put_object(KEY, b"b" * size)
+            with pytest.raises(StorageError, match="changed while it was read"):
+                stream.read()
+
+    def test_an_object_that_vanishes_while_it_is_read_is_an_error(
+        self, settings: S3Settings, backend: S3AppStorageBackend
+    ) -> None:
+        backend.put_object(KEY, b"a" * 4 * MIB)
+        assert settings.endpoint
+        with broken_off(settings.endpoint, after=MIB) as endpoint, reading(settings, endpoint) as stream:
+            assert stream.read(65536) == b"a" * 65536
+            backend.delete_object(KEY)
+            with pytest.raises(ObjectNotFound):
+                stream.read()
+
+    def test_open_streams_are_counted_until_they_are_closed(self, backend: S3AppStorageBackend) -> None:
+        backend.put_object(KEY, b"bytes")
+        streams = [backend.read_stream(KEY) for _ in range(3)]
+        assert backend.open_streams == 3
+        for number, stream in enumerate(streams):
+            if number:
+                stream.read()
+            stream.close()
+            stream.close()
+        assert backend.open_streams == 0
+        with pytest.raises(ObjectNotFound):
+            backend.read_stream(OTHER)
+        assert backend.open_streams == 0
 
     def test_a_child_process_opens_connections_of_its_own(self, backend: S3AppStorageBackend) -> None:
         backend.put_object(KEY, b"x")
@@ -275,6 +318,11 @@ class S3Contract(StorageContract):
     def test_a_copy_of_what_is_gone_says_which(self, backend: S3AppStorageBackend) -> None:
         with pytest.raises(ObjectNotFound, match=KEY):
             backend.copy_object(KEY, OTHER)
+
+
+def reading(settings: S3Settings, endpoint: str) -> ReadStream:
+    """The object at KEY by way of another endpoint."""
+    return S3AppStorageBackend(replace(settings, endpoint=endpoint)).read_stream(KEY)
 
 
 def try_to(write: Any) -> None:

@@ -85,7 +85,7 @@ def parts(url: str) -> tuple[str, str, str, list[str]]:
 
 
 def by_botocore(settings: S3Settings, operation: str, key: str, lifetime: int, arguments: Mapping[str, str]) -> str:
-    client = storage.s3._client_of(settings, settings.public_endpoint)
+    client = storage.s3._client_of(settings, settings.public_endpoint, 1)
     name = f"{settings.prefix}/{key}".lstrip("/")
     place = {"Bucket": settings.bucket, "Key": name}
     return client.generate_presigned_url(operation, Params={**place, **arguments}, ExpiresIn=lifetime)
