@@ -75,6 +75,11 @@ def is_plain(environ: Mapping[str, Any], verdict: Verdict) -> bool:
     return len(verdict.ranges) == 1 and _PLAIN_RANGE.fullmatch(environ["HTTP_RANGE"]) is not None
 
 
+def reads_the_same_range(environ: Mapping[str, Any]) -> bool:
+    """Whether a proxy is nginx with our site configuration, and has the same range before it as we have."""
+    return bool(environ.get("HTTP_X_ACCEL_RANGE") == f"[{environ.get('HTTP_RANGE', '')}]")
+
+
 def may_leave(environ: Mapping[str, Any], host: str, public_origin: str) -> bool:
     """Whether a request may be sent on to the bucket at `public_origin`, which clients reach.
 

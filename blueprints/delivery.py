@@ -11,7 +11,7 @@ from werkzeug.http import HTTP_STATUS_CODES, http_date
 
 from blueprints.bodies import archived, relayed, sent_by_the_kernel
 from blueprints.byteranges import MultipartByteranges, content_range
-from blueprints.carriers import Asked, Carrier, carrier_of, is_plain, may_leave
+from blueprints.carriers import Asked, Carrier, carrier_of, is_plain, may_leave, reads_the_same_range
 from blueprints.conditions import Validators, Verdict, judge
 from blueprints.disposition import Disposition, content_disposition
 from blueprints.http import current_system, give_up_on_silence
@@ -131,7 +131,7 @@ def _carrier_of(item: Deliverable, place: LocatedObject, verdict: Verdict) -> Ca
         method=request.method,
         length=sum(map(len, verdict.ranges)) if verdict.ranges else item.size,
         is_plain=is_plain(environ, verdict),
-        through_nginx=PROXIED in environ,
+        through_nginx=PROXIED in environ and reads_the_same_range(environ),
         may_leave=origin is not None and may_leave(environ, _host(), origin),
     )
     return carrier_of(asked, item.kind, how)
@@ -168,6 +168,8 @@ def _redirect(item: Deliverable, place: LocatedObject, disposition: Disposition)
 
 def _accel(item: Deliverable, place: LocatedObject, local: Path | None, headers: Headers) -> Response:
     """No bytes: nginx reads the file, or fetches the object by a signed URL that only it sees."""
+    # nginx takes over what is said here and says itself which ranges it serves.
+    headers = [header for header in headers if header[0] != "Accept-Ranges"]
     headers.append(("Content-Type", item.content_type))
     if local is not None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blueprints.carriers import Asked, Carrier, carrier_of, is_plain, may_leave
+from blueprints.carriers import Asked, Carrier, carrier_of, is_plain, may_leave, reads_the_same_range
 from blueprints.conditions import Verdict
 from blueprints.disposition import content_disposition
 from config import DeliveryMode, DeliverySettings, MediaKind
@@ -135,6 +135,20 @@ def test_only_what_everyone_reads_alike_is_left_to_others(
     environ: dict[str, str], verdict: Verdict, plain: bool
 ) -> None:
     assert is_plain(environ, verdict) is plain
+
+
+@pytest.mark.parametrize(
+    ("environ", "same"),
+    [
+        ({}, False),
+        ({"HTTP_X_ACCEL_RANGE": "[]"}, True),
+        ({"HTTP_X_ACCEL_RANGE": "[bytes=1-]", "HTTP_RANGE": "bytes=1-"}, True),
+        ({"HTTP_X_ACCEL_RANGE": "[bytes=1-\t]", "HTTP_RANGE": "bytes=1-"}, False),
+        ({"HTTP_RANGE": "bytes=1-"}, False),
+    ],
+)
+def test_nginx_with_our_configuration_is_known_by_what_it_says(environ: dict[str, str], same: bool) -> None:
+    assert reads_the_same_range(environ) is same
 
 
 def test_the_documented_table_names_every_carrier_and_setting() -> None:
