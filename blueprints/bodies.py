@@ -8,7 +8,7 @@ from typing import IO, Any
 from blueprints.byteranges import MultipartByteranges
 from media.zip_stream import ArchiveBody
 from storage.backend import ReadStream
-from storage.chunks import CHUNK_BYTES, exactly
+from storage.chunks import CHUNK_BYTES, exactly, whole
 from storage.gate import Gate
 from storage.types import ByteRange
 
@@ -48,9 +48,9 @@ def sent_by_the_kernel(environ: dict[str, Any], path: Path, start: int) -> Itera
 
 
 def relayed(
-    open_part: Opener, parts: Sequence[ByteRange], framing: MultipartByteranges | None, gate: Gate | None
+    open_part: Opener, parts: Sequence[ByteRange], size: int, framing: MultipartByteranges | None, gate: Gate | None
 ) -> Iterable[bytes]:
-    """Parts of an object, one after another, never two open at once; the first is open already.
+    """Parts of an object of `size` bytes, one after another, never two open at once; the first is open already.
 
     Through the gate, where there is one, for as long as anything is read. Raises what opening raises.
     """
@@ -58,10 +58,12 @@ def relayed(
         if gate is not None:
             opened.enter_context(gate.enter())
         first = opened.enter_context(open_part(parts[0]))
-        if framing is None and len(parts[0]) <= CHUNK_BYTES:
+        if framing is not None:
+            return Body(_framed(framing, first, open_part), opened.pop_all())
+        chunks = (whole if len(parts[0]) == size else exactly)(first, len(parts[0]))
+        if len(parts[0]) <= CHUNK_BYTES:
             # A small body is fetched at once: a slow client holds no connection to the store.
-            return [b"".join(exactly(first, len(parts[0])))]
-        chunks = exactly(first, len(parts[0])) if framing is None else _framed(framing, first, open_part)
+            return [b"".join(chunks)]
         return Body(chunks, opened.pop_all())
 
 

@@ -235,7 +235,8 @@ def _body_of(
     def open_part(part: ByteRange) -> ReadStream:
         return place.backend.read_stream(place.key, None if len(part) == item.size else part)
 
-    return relayed(open_part, parts, framing, current_system().storage.gate if local is None else None)
+    gate = current_system().storage.gate if local is None else None
+    return relayed(open_part, parts, item.size, framing, gate)
 
 
 def _check_size(local: Path, item: Deliverable) -> None:

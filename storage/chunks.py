@@ -21,3 +21,16 @@ def exactly(stream: ReadStream, length: int) -> Iterator[bytes]:
             raise IntegrityMismatch(f"The bytes ended {left} before their time")
         left -= len(data)
         yield data
+
+
+def whole(stream: ReadStream, length: int) -> Iterator[bytes]:
+    """As `exactly`, of a stream that has to end there: the last chunk is held back until that is known.
+
+    Raises IntegrityMismatch also where more bytes follow, before a reader could take the beginning for all.
+    """
+    left = length
+    for chunk in exactly(stream, length):
+        left -= len(chunk)
+        if not left and stream.read(1):
+            raise IntegrityMismatch(f"There are more bytes than the {length} promised")
+        yield chunk

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from config import MediaKind
 from media.staging import Digest
-from models.assets import AssetFile, AssetFileType
+from models.assets import Asset, AssetFile, AssetFileType
 from models.users import User
 from services import objects
 from services.permissions import Permission
@@ -215,3 +215,30 @@ def test_a_drawing_runs_no_scripts(client: FlaskClient, admin: Person) -> None:
     asset_id = kept(client, admin.headers, b"<svg><script>alert(1)</script></svg>", name="a.svg")
     answer = client.get(f"/api/assets/{asset_id}/original", headers=admin.headers)
     assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+
+
+@pytest.mark.parametrize("change", [b"more", b""])
+def test_other_bytes_than_the_promised_ones_are_an_error_and_not_an_answer(
+    client: FlaskClient, admin: Person, system: System, change: bytes
+) -> None:
+    """A file that was cut or grew behind our back."""
+    asset_id = kept(client, admin.headers, photo(5000))
+    with system.database.read() as session:
+        path = session.scalars(select(Asset.original_path).where(Asset.id == UUID(asset_id))).one()
+    system.storage.put_object(path, photo(5000) + change if change else photo(4999))
+    answer = client.get(f"/api/assets/{asset_id}/original", headers=admin.headers)
+    assert answer.status_code == 500
+    assert answer.get_json()["message"]
+
+
+def test_nothing_of_the_database_is_held_while_bytes_flow(
+    client: FlaskClient, admin: Person, system: System
+) -> None:
+    asset_id = kept(client, admin.headers, photo(300_000))
+    bodies = [
+        client.get(f"/api/assets/{asset_id}/original", headers=admin.headers, buffered=False) for _ in range(5)
+    ]
+    assert [next(iter(body.response))[:1] != b"" for body in bodies] == [True] * 5
+    assert len(system.database._kept) == 1
+    for body in bodies:
+        body.close()
