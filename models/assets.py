@@ -132,3 +132,13 @@ class AssetExif(Base):
     description: Mapped[str] = mapped_column(default="")
     projection_type: Mapped[str | None] = mapped_column("projectionType")
     rating: Mapped[int | None]
+
+
+class AssetDamage(Base):
+    """What was wrong with an asset's original when its pictures were last made; in a table of our own."""
+
+    __tablename__ = "asset_damage"
+
+    asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    message: Mapped[str]
+    found_at: Mapped[datetime]
