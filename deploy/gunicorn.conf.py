@@ -63,7 +63,6 @@ graceful_timeout = 60
 keepalive = 75
 # Nothing leaks that a restart would cure, and a restart would cut long downloads.
 max_requests = 0
-sendfile = True
 # The heartbeat file: on a disk, a busy file system would stop the heart.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Its socket would lie in the home folder, outside of what Bucketroll may write to.

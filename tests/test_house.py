@@ -19,6 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]  # the package ships no types
 
 ROOT = Path(__file__).parent.parent
 # Seconds; generous, because other tests keep the machine busy.
@@ -149,6 +150,14 @@ def test_gunicorn_logs_no_query_string_of_a_request_that_failed(
 ) -> None:
     logging.getLogger("gunicorn.error").error("Error handling request %s", "/api/assets?apiKey=hunter2 100%")
     assert caplog.messages == ["Error handling request /api/assets?... 100%"]
+
+
+def test_gunicorn_lets_the_kernel_send_files(gunicorn_conf: dict[str, object]) -> None:
+    # It takes any value of its setting for a no, True as well.
+    config = Config()
+    for name in gunicorn_conf.keys() & config.settings.keys():
+        config.set(name, gunicorn_conf[name])
+    assert config.sendfile is True
 
 
 # --- How it starts and ends --------------------------------------------------------------------------
