@@ -22,7 +22,17 @@ def without_queries(record: logging.LogRecord) -> bool:
     return True
 
 
+def without_tracebacks_of_silence(record: logging.LogRecord) -> bool:
+    """Tell in one line of a client that was cut off after DELIVERY_IDLE_SECONDS: that is no error of ours."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, TimeoutError):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args, record.exc_info = "A client that neither took nor sent a byte was cut off.", (), None
+    return True
+
+
 logging.getLogger("gunicorn.error").addFilter(without_queries)
+logging.getLogger("gunicorn.error").addFilter(without_tracebacks_of_silence)
 
 
 def on_starting(server: object) -> None:

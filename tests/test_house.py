@@ -160,6 +160,17 @@ def test_gunicorn_lets_the_kernel_send_files(gunicorn_conf: dict[str, object]) -
     assert config.sendfile is True
 
 
+def test_gunicorn_tells_of_a_silent_client_in_one_line(
+    gunicorn_conf: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    for error in (TimeoutError("timed out"), OSError("broken")):
+        logging.getLogger("gunicorn.error").error("Socket error processing request.", exc_info=error)
+    silent, broken = caplog.records
+    assert (silent.levelname, silent.exc_info) == ("INFO", None)
+    assert "neither took nor sent a byte" in silent.getMessage()
+    assert broken.exc_info
+
+
 # --- How it starts and ends --------------------------------------------------------------------------
 
 
