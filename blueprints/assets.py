@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from blueprints.delivery import deliver
+from blueprints.disposition import Disposition
 from blueprints.http import Dto, body_of, credentials_of_request, current_system, no_content, query_of, require
 from blueprints.shapes import asset_json
 from models.assets import AssetVisibility
@@ -25,6 +26,11 @@ class StatisticsQuery(Dto):
 
 class ThumbnailQuery(Dto):
     size: ThumbnailSize = ThumbnailSize.THUMBNAIL
+
+
+class OriginalQuery(Dto):
+    # Ours, for the pages: a link to be saved, which browsers would show otherwise.
+    download: bool = False
 
 
 class AssetBulkDelete(Dto):
@@ -50,12 +56,16 @@ def asset_statistics() -> Response:
 def asset_info(asset_id: UUID) -> dict[str, Any]:
     who = require(Permission.ASSET_READ)
     found = assets.details_of(current_system(), who, asset_id)
-    return asset_json(found.asset, exif=found.exif, has_metadata=found.exif is not None, owner=found.owner)
+    shape = asset_json(found.asset, exif=found.exif, has_metadata=found.exif is not None, owner=found.owner)
+    # What somebody likes best is their own affair (Immich's way).
+    return shape if found.owner.id == who.user_id else {**shape, "isFavorite": False}
 
 
 @bp.get("/<id:asset_id>/original")
 def download_original(asset_id: UUID) -> Response:
-    return deliver(assets.original_of(current_system(), credentials_of_request(), asset_id))
+    disposition: Disposition = "attachment" if query_of(OriginalQuery).download else "inline"
+    found = assets.original_of(current_system(), credentials_of_request(), asset_id)
+    return deliver(found, disposition=disposition)
 
 
 @bp.get("/<id:asset_id>/thumbnail")

@@ -1,4 +1,4 @@
-"""Assets as their owner sees them: details, counts and the objects behind them."""
+"""Assets as those who may see them do: details, counts and the objects behind them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,8 @@ from enum import StrEnum
 from posixpath import splitext
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy.orm import aliased, joinedload
 
 from config import MediaKind
 from errors import NotFound
@@ -18,6 +18,7 @@ from models.users import User
 from services.access import no_access
 from services.auth import Auth, Credentials, ask, question
 from services.permissions import Permission
+from services.sharing import is_shared_with
 from services.system import System
 
 
@@ -36,11 +37,17 @@ class Deliverable:
 
 @dataclass(frozen=True, slots=True)
 class AssetDetails:
-    """An asset with all that its info page shows."""
+    """An asset with all that its info page shows.
+
+    `size` and `video_size` are in bytes: of the original, and of a live photo's video; None where
+    there is none, or nothing is known of its bytes.
+    """
 
     asset: Asset
     owner: User
     exif: AssetExif | None
+    size: int | None
+    video_size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,8 @@ class Elsewhere:
     size: ThumbnailSize
 
 
+# The asset of a question, for those who may see it: its owner, and whoever sees an album that it is in.
+_VISIBLE = (Asset.id == bindparam("asset_id")) & or_(Asset.owner_id == User.id, is_shared_with(User.id))
 # Asked together with who asks: these two are what clients want most, and cost one query each.
 _ORIGINAL = question(
     lambda who: who.add_columns(
@@ -73,7 +82,7 @@ _ORIGINAL = question(
         StoredObject.size,
         StoredObject.sha1,
     )
-    .outerjoin(Asset, (Asset.id == bindparam("asset_id")) & (Asset.owner_id == User.id))
+    .outerjoin(Asset, _VISIBLE)
     .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
 )
 _THUMBNAIL = question(
@@ -85,7 +94,7 @@ _THUMBNAIL = question(
         StoredObject.sha1,
         StoredObject.created_at,
     )
-    .outerjoin(Asset, (Asset.id == bindparam("asset_id")) & (Asset.owner_id == User.id))
+    .outerjoin(Asset, _VISIBLE)
     .outerjoin(AssetFile, (AssetFile.asset_id == Asset.id) & (AssetFile.type == bindparam("type")))
     .outerjoin(StoredObject, StoredObject.path == AssetFile.path)
 )
@@ -97,17 +106,22 @@ def has_thumbnails(asset: Asset) -> bool:
 
 
 def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:
-    """Raises BadRequest (Immich's) where the asset is not there or not the user's."""
+    """Raises BadRequest (Immich's) where the asset is not there, or not for the user to see."""
+    video, video_object = aliased(Asset), aliased(StoredObject)
+    query = (
+        select(Asset, User, StoredObject.size, video_object.size)
+        .join(User, User.id == Asset.owner_id)
+        .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
+        .outerjoin(video, video.id == Asset.live_photo_video_id)
+        .outerjoin(video_object, video_object.path == video.original_path)
+        .where(Asset.id == asset_id, or_(Asset.owner_id == auth.user_id, is_shared_with(auth.user_id)))
+        .options(joinedload(Asset.exif))
+    )
     with system.database.read() as session:
-        row = session.execute(
-            select(Asset, User)
-            .join(User, User.id == Asset.owner_id)
-            .where(Asset.id == asset_id, Asset.owner_id == auth.user_id)
-            .options(joinedload(Asset.exif))
-        ).one_or_none()
+        row = session.execute(query).one_or_none()
     if row is None:
         raise no_access(Permission.ASSET_READ)
-    return AssetDetails(asset=row[0], owner=row[1], exif=row[0].exif)
+    return AssetDetails(row[0], row[1], row[0].exif, size=row[2], video_size=row[3])
 
 
 def statistics(
@@ -135,7 +149,7 @@ def statistics(
 def original_of(system: System, credentials: Credentials, asset_id: UUID) -> Deliverable:
     """The original, for who may download it; one query, who asks included.
 
-    Raises Unauthorized, Forbidden, and NotFound, as Immich does, where the asset is not the user's.
+    Raises Unauthorized, Forbidden, and NotFound, as Immich does, where the asset is not for the user to see.
     """
     who, row = ask(system, credentials, _ORIGINAL, asset_id=asset_id)
     who.demand(Permission.ASSET_DOWNLOAD)
@@ -150,7 +164,7 @@ def original_of(system: System, credentials: Credentials, asset_id: UUID) -> Del
 def playback_of(system: System, credentials: Credentials, asset_id: UUID) -> Deliverable:
     """The video to play: its original. One query, who asks included.
 
-    Raises Unauthorized, Forbidden, and NotFound where the asset is no video of the user's.
+    Raises Unauthorized, Forbidden, and NotFound where the asset is no video that the user sees.
     """
     who, row = ask(system, credentials, _ORIGINAL, asset_id=asset_id)
     who.demand(Permission.ASSET_VIEW)
@@ -165,10 +179,10 @@ def thumbnail_of(
 ) -> Deliverable | Elsewhere:
     """A derived picture, or where to look instead (IMMICH.md 5.4); one query, who asks included.
 
-    Raises Unauthorized, Forbidden, BadRequest where the asset is not the user's, NotFound where
-    the picture is not made yet.
+    Raises Unauthorized, Forbidden, BadRequest where the asset is not for the user to see, NotFound
+    where the picture is not made yet.
     """
-    # Nothing is derived at the original's size; the question is then only whose asset it is.
+    # Nothing is derived at the original's size; the question is then only who may see it.
     derived = AssetFileType.FULLSIZE if size is ThumbnailSize.ORIGINAL else AssetFileType(size)
     who, row = ask(system, credentials, _THUMBNAIL, asset_id=asset_id, type=derived)
     who.demand(Permission.ASSET_VIEW)

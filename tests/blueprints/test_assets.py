@@ -6,30 +6,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from config import MediaKind
-from media.staging import Digest
-from models.assets import Asset, AssetFile, AssetFileType
+from models.assets import Asset, AssetFileType
 from models.users import User
-from services import objects
 from services.permissions import Permission
 from services.system import System
-from storage import core
 from tests.blueprints.forms import hex_of, kept, photo
+from tests.blueprints.thumbnails import give_thumbnail
 from tests.systems import MakeUser, Person
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
-
-
-def give_thumbnail(system: System, owner: Person, asset_id: str, kind: AssetFileType, data: bytes) -> None:
-    """What the thumbnail job leaves behind, without making a picture."""
-    make = {AssetFileType.PREVIEW: core.preview_key, AssetFileType.THUMBNAIL: core.thumbnail_key}[kind]
-    path = system.storage.new_path(make(owner.id, UUID(asset_id)), MediaKind.THUMBNAILS)
-    objects.announce(system, path, len(data))
-    system.storage.put_object(path, data)
-    with system.database.write() as session:
-        digest = Digest(len(data), bytes.fromhex(hex_of(data)), 0)
-        objects.adopt(session, path, MediaKind.THUMBNAILS, owner.id, digest)
-        session.add(AssetFile(asset_id=UUID(asset_id), type=kind, path=path))
 
 
 def test_an_original_tells_what_it_is(client: FlaskClient, admin: Person) -> None:
@@ -46,6 +31,15 @@ def test_an_original_tells_what_it_is(client: FlaskClient, admin: Person) -> Non
     assert headers["Content-Disposition"] == "inline; filename=\"_t_ 1.jpg\"; filename*=UTF-8''%C3%89t%C3%A9%201.jpg"
     assert headers["Cache-Control"].startswith("private, max-age=86400")
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_original_to_be_saved_says_so(client: FlaskClient, admin: Person) -> None:
+    data = photo()
+    asset_id = kept(client, admin.headers, data, name="Été 1.jpg")
+    answer = client.get(f"/api/assets/{asset_id}/original?download=true", headers=admin.headers)
+    assert (answer.status_code, answer.data) == (200, data)
+    said = "attachment; filename=\"_t_ 1.jpg\"; filename*=UTF-8''%C3%89t%C3%A9%201.jpg"
+    assert answer.headers["Content-Disposition"] == said
 
 
 @pytest.mark.parametrize(
