@@ -1,8 +1,5 @@
 """Memory: files of 4 GiB go up and down while the web process stays as small as it was."""
 
-import logging
-import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.client import Client, Form
-from tests.e2e.installations import children_of, on_s3
+from tests.e2e.installations import on_s3
+from tests.e2e.watching import MIB, rise_of, web_process_of
 from tests.live import LiveServer, live_server, new_admin_key
 from tests.servers import seaweedfs
 
 pytestmark = pytest.mark.servers
-logger = logging.getLogger(__name__)
 
-MIB = 1024 * 1024
 SIZE = 4 * 1024 * MIB
 LIMIT = 64 * MIB
 PIECE = bytes(MIB)
@@ -51,30 +47,6 @@ def running(engine: str, folder: Path) -> Iterator[LiveServer]:
             # Of its own, and gone afterwards with all that lies in it.
             settings = on_s3(stack.enter_context(seaweedfs()), "memory")
         yield stack.enter_context(live_server(settings, workers=0))
-
-
-def web_process_of(server: LiveServer) -> int:
-    """The process that answers, not the one that watches over it."""
-    [web] = children_of(server.pid_of("web"))
-    return web
-
-
-@contextmanager
-def rise_of(pid: int) -> Iterator[list[int]]:
-    """A list that afterwards holds by how many bytes a process was larger than now, at its largest."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-    before = memory_of(pid, "VmRSS")
-    rise: list[int] = []
-    begun = time.monotonic()
-    yield rise
-    rise.append(memory_of(pid, "VmHWM") - before)
-    logger.info("%.1f MiB on top of %.1f in %.0f s", rise[0] / MIB, before / MIB, time.monotonic() - begun)
-
-
-def memory_of(pid: int, name: str) -> int:
-    found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found
-    return int(found[1]) * 1024
 
 
 def send(client: Client) -> int:
