@@ -93,7 +93,7 @@ def test_a_range_of_an_archive_reads_only_the_members_that_it_touches(home: Home
     first, _, last = (touched.header("Range") or "").removeprefix("bytes=").partition("-")
     # Of the last member what the directory leaves of the 64 KiB.
     assert int(last) == 2 * MIB - 1
-    assert 2 * MIB - 65536 < int(first)
+    assert int(first) > 2 * MIB - 65536
 
 
 def fetch(client: Client, wanted: bytes, target: Path = Path("/dev/null")) -> tuple[int, int]:
