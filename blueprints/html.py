@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from base64 import b64encode
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from blueprints import http
 from blueprints.http import ACCESS_COOKIE, current_system, refuse_cross_site
+from blueprints.server import human_size
 from errors import AppError, Forbidden, Unauthorized
 from models.users import User
 from services import auth, users
@@ -20,17 +22,24 @@ from services.auth import Auth, Credentials
 # For forms of visitors who have no session yet.
 FORM_COOKIE = "bucketroll_form"
 FORM_FIELD = "form_token"
-_CONTENT_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
+# A form is read into memory whole, by whoever sends one.
+FORM_BYTES = 500_000
+
+
+def content_policy(origins: Iterable[str]) -> str:
+    """Everything comes from this server, and nothing inline; pictures and videos also from the buckets."""
+    media = " ".join(("blob:", *origins))
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"img-src 'self' data: {media}",
+            f"media-src 'self' {media}",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
     )
-)
 
 
 def visitor() -> Auth:
@@ -104,6 +113,7 @@ def local_path_or_home(target: str) -> str:
 def page_blueprint(name: str, module: str, url_prefix: str | None = None) -> Blueprint:
     """A blueprint that answers in HTML, errors too."""
     blueprint = Blueprint(name, module, url_prefix=url_prefix)
+    blueprint.before_request(_limit_form)
     blueprint.register_error_handler(AppError, _on_error)
     blueprint.register_error_handler(HTTPException, _on_http_error)
     blueprint.after_request(_finish)
@@ -117,6 +127,7 @@ def install(app: Flask, *blueprints: Blueprint) -> None:
     app.jinja_env.globals["signed_in_user"] = _signed_in_user
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["human_size"] = human_size
     app.jinja_env.filters["base64"] = lambda data: b64encode(data).decode()
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
@@ -139,6 +150,10 @@ def _signed_in_user() -> User | None:
         return None
 
 
+def _limit_form() -> None:
+    request.max_content_length = FORM_BYTES
+
+
 def _on_error(error: AppError) -> Response:
     if isinstance(error, Unauthorized):
         target = request.full_path.rstrip("?") if request.method == "GET" else None
@@ -153,7 +168,7 @@ def _on_http_error(error: HTTPException) -> Response:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _CONTENT_POLICY
+    response.headers["Content-Security-Policy"] = content_policy(current_system().storage.public_origins)
     response.headers["Referrer-Policy"] = "same-origin"
     if "form_secret" in g and FORM_COOKIE not in request.cookies:
         response.set_cookie(FORM_COOKIE, g.form_secret, httponly=True, secure=request.is_secure, samesite="Strict")

@@ -6,6 +6,7 @@ from blueprints import (
     account,
     admin,
     admin_users,
+    album_pages,
     albums,
     api_keys,
     archive_addresses,
@@ -50,4 +51,4 @@ def register_blueprints(app: Flask) -> None:
         empty_lists,
     ):
         app.register_blueprint(module.bp)
-    html.install(app, pages.bp, sign_in.bp, account.bp, admin.bp)
+    html.install(app, pages.bp, album_pages.bp, sign_in.bp, account.bp, admin.bp)

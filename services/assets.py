@@ -1,5 +1,6 @@
 """Assets as those who may see them do: details, counts and the objects behind them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,7 @@ from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType,
 from models.objects import StoredObject
 from models.users import User
 from services.access import no_access
+from services.archives import batches
 from services.auth import Auth, Credentials, ask, question
 from services.permissions import Permission
 from services.sharing import is_shared_with
@@ -103,6 +105,15 @@ _THUMBNAIL = question(
 def has_thumbnails(asset: Asset) -> bool:
     """Whether an asset is to have thumbnails: pictures that are not hidden (a live photo's video is)."""
     return asset.type == AssetType.IMAGE and asset.visibility != AssetVisibility.HIDDEN
+
+
+def with_thumbnails(system: System, asset_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the assets whose thumbnails are made."""
+    found: set[UUID] = set()
+    with system.database.read() as session:
+        for batch in batches(asset_ids):
+            found.update(session.scalars(select(Asset.id).where(Asset.id.in_(batch), Asset.thumbhash.is_not(None))))
+    return found
 
 
 def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:

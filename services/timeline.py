@@ -1,25 +1,30 @@
-"""The timeline: a user's photos by month, and page by page for those who scroll."""
+"""The timeline: a user's photos or an album's by month, and page by page for those who scroll."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, Uuid, func, literal, select, tuple_
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.functions import FunctionElement
 
 from errors import BadRequest, Unauthorized
 from models.albums import AlbumAsset, AlbumUser, AssetOrder
 from models.assets import Asset, AssetExif, AssetStatus, AssetVisibility
 from models.base import UtcDateTime
+from models.objects import StoredObject
+from services import albums
 from services.access import no_access
+from services.archives import batches
 from services.auth import Auth
+from services.downloads import EMBEDDED_VIDEO
 from services.permissions import Permission
+from services.preferences import preferences_of
 from services.system import System
 
 _Columns = TypeVarTuple("_Columns")
@@ -91,16 +96,24 @@ class PageCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class PagePhoto:
+    """A photo of a page; `size` is what its download has in bytes, a live photo's video included."""
+
+    asset: Asset
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryPage:
     """Photos, newest first; `next_cursor` is None on the last page."""
 
-    photos: Sequence[Asset]
+    photos: Sequence[PagePhoto]
     next_cursor: PageCursor | None
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The photos beside one in the library: `newer` stands before it, `older` after it."""
+    """The photos beside one in the library or an album: `newer` stands before it, `older` after it."""
 
     newer: UUID | None
     older: UUID | None
@@ -154,43 +167,97 @@ def photos_of_month(system: System, auth: Auth, wanted: TimelineFilter, month: d
         return [TimelinePhoto(*row) for row in session.execute(query)]
 
 
-def library_page(system: System, auth: Auth, *, before: PageCursor | None, limit: int) -> LibraryPage:
-    """One page of the user's timeline, newest first; costs one step down an index, however deep the page."""
-    query = _timeline_of(auth)
+def library_page(
+    system: System, auth: Auth, *, before: PageCursor | None, limit: int, album_id: UUID | None = None
+) -> LibraryPage:
+    """One page of the user's timeline, or of an album that they see, newest first.
+
+    The timeline's costs one step down an index, however deep the page. Raises BadRequest (Immich's)
+    where the user is no member of the album.
+    """
+    query = _on_pages(auth, album_id)
     if before is not None:
         query = query.where(_position() < _position_at(before.local_date_time, before.asset_id))
     query = query.order_by(Asset.local_date_time.desc(), Asset.id.desc()).limit(limit + 1)
-    with system.database.read() as session:
-        photos = session.scalars(query).all()
+    photos = _sized(system, auth, query, album_id)
     if len(photos) <= limit:
         return LibraryPage(photos, None)
-    last = photos[limit - 1]
+    last = photos[limit - 1].asset
     return LibraryPage(photos[:limit], PageCursor(last.local_date_time, last.id))
 
 
-def photos_by_id(system: System, auth: Auth, asset_ids: Sequence[UUID]) -> Sequence[Asset]:
-    """Those of the assets that stand in the user's timeline, newest first."""
-    query = _timeline_of(auth).where(Asset.id.in_(asset_ids))
-    with system.database.read() as session:
-        return session.scalars(query.order_by(Asset.local_date_time.desc(), Asset.id.desc())).all()
+def photos_by_id(
+    system: System, auth: Auth, asset_ids: Sequence[UUID], album_id: UUID | None = None
+) -> Sequence[PagePhoto]:
+    """Those of the assets that stand in the user's timeline or in an album, newest first. Raises as library_page."""
+    query = _on_pages(auth, album_id).where(Asset.id.in_(asset_ids))
+    return _sized(system, auth, query.order_by(Asset.local_date_time.desc(), Asset.id.desc()), album_id)
 
 
-def neighbours_of(system: System, auth: Auth, asset: Asset) -> Neighbours:
-    """What the arrow keys lead to from a photo of the library."""
+def neighbours_of(system: System, auth: Auth, asset: Asset, album_id: UUID | None = None) -> Neighbours:
+    """What the arrow keys lead to from a photo of the library or of an album. Raises as library_page."""
     here = _position_at(asset.local_date_time, asset.id)
-    ids = _timeline_of(auth).with_only_columns(Asset.id).limit(1)
+    ids = _on_pages(auth, album_id).with_only_columns(Asset.id).limit(1)
     newer = ids.where(_position() > here).order_by(Asset.local_date_time, Asset.id)
     older = ids.where(_position() < here).order_by(Asset.local_date_time.desc(), Asset.id.desc())
     with system.database.read() as session:
+        _check_album(session, auth, album_id)
         return Neighbours(newer=session.scalar(newer), older=session.scalar(older))
 
 
-def _timeline_of(auth: Auth) -> Select[Asset]:
+def album_size(system: System, auth: Auth, album_id: UUID) -> int:
+    """What the download of all photos of an album has in bytes. Raises as library_page."""
+    photos = _with_sizes(_on_pages(auth, album_id), embedded=_wants_embedded_videos(system, auth)).subquery()
+    with system.database.read() as session:
+        _check_album(session, auth, album_id)
+        return int(session.scalar(select(func.sum(photos.c.download_size))) or 0)
+
+
+def days_of(system: System, asset_ids: Sequence[UUID]) -> tuple[date, date]:
+    """The first and the last day of the assets, one at least, by the clocks of those who took them."""
+    moment = Asset.local_date_time
+    found: list[datetime] = []
+    with system.database.read() as session:
+        for batch in batches(asset_ids):
+            found += session.execute(select(func.min(moment), func.max(moment)).where(Asset.id.in_(batch))).one()
+    return min(found).date(), max(found).date()
+
+
+def _on_pages(auth: Auth, album_id: UUID | None) -> Select[Asset]:
+    if album_id is not None:
+        in_album = select(AlbumAsset.asset_id).where(AlbumAsset.album_id == album_id)
+        return select(Asset).where(Asset.id.in_(in_album), albums.IS_SHOWN)
     return select(Asset).where(
         Asset.owner_id == auth.user_id,
         Asset.status == AssetStatus.ACTIVE,
         Asset.visibility == AssetVisibility.TIMELINE,
     )
+
+
+def _sized(system: System, auth: Auth, photos: Select[Asset], album_id: UUID | None) -> list[PagePhoto]:
+    query = _with_sizes(photos, embedded=_wants_embedded_videos(system, auth))
+    with system.database.read() as session:
+        _check_album(session, auth, album_id)
+        return [PagePhoto(asset, size) for asset, size in session.execute(query)]
+
+
+def _with_sizes(photos: Select[Asset], *, embedded: bool) -> Select[Asset, int]:
+    """The photos, and what the download of each has in bytes; as `downloads.parts_of` counts it."""
+    video, video_object = aliased(Asset), aliased(StoredObject)
+    is_its_video = video.id == Asset.live_photo_video_id
+    if not embedded:
+        is_its_video &= ~video.original_path.endswith(EMBEDDED_VIDEO)
+    size = func.coalesce(StoredObject.size, 0) + func.coalesce(video_object.size, 0)
+    return (
+        photos.add_columns(size.label("download_size"))
+        .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
+        .outerjoin(video, is_its_video)
+        .outerjoin(video_object, video_object.path == video.original_path)
+    )
+
+
+def _wants_embedded_videos(system: System, auth: Auth) -> bool:
+    return bool(preferences_of(system, auth.user_id)["download"]["includeEmbeddedVideos"])
 
 
 def _position() -> ColumnElement[Any]:

@@ -12,6 +12,18 @@ const pending = new Map();
 let timer = null;
 let wait = FIRST_WAIT;
 
+const listeners = [];
+
+/** Calls back whenever photos have come into the page or left it. */
+export function onMerge(listener) {
+  listeners.push(listener);
+}
+
+function changed() {
+  document.getElementById("empty").hidden = tiles().length > 0;
+  listeners.forEach((listener) => listener());
+}
+
 /** The photos on the page, in order. */
 export function tiles() {
   return [...library.querySelectorAll(".tile")];
@@ -36,7 +48,7 @@ export async function fetchPage(address, options = {}) {
 export function merge(page) {
   mergeLists(library, [...page.querySelectorAll(".month")]);
   library.querySelectorAll(".tile:not([data-seen])").forEach(prepare);
-  document.getElementById("empty").hidden = tiles().length > 0;
+  changed();
 }
 
 function mergeLists(list, newcomers) {
@@ -46,18 +58,23 @@ function mergeLists(list, newcomers) {
     if (next?.dataset.key !== key) list.insertBefore(document.adoptNode(one), next ?? null);
     else if (one.querySelector("[data-list]")) {
       mergeLists(next.querySelector("[data-list]"), [...one.querySelector("[data-list]").children]);
-    } else if (next.querySelector("[data-pending]")) next.replaceWith(document.adoptNode(one));
+    } else if (next.querySelector("[data-pending]")) {
+      one.querySelector(".pick").checked = next.querySelector(".pick").checked;
+      next.replaceWith(document.adoptNode(one));
+    }
   }
 }
 
-/** Takes a photo out of the page, and the day and the month with it where it was their last. */
-export function removeTile(id) {
-  const tile = tileOf(id);
-  const [item, day, month] = ["li", ".day", ".month"].map((selector) => tile?.closest(selector));
-  item?.remove();
-  if (day && !day.querySelector(".tile")) day.remove();
-  if (month && !month.querySelector(".tile")) month.remove();
-  document.getElementById("empty").hidden = tiles().length > 0;
+/** Takes photos out of the page, and days and months with them where these were their last. */
+export function removeTiles(ids) {
+  for (const id of ids) {
+    const tile = tileOf(id);
+    const [item, day, month] = ["li", ".day", ".month"].map((selector) => tile?.closest(selector));
+    item?.remove();
+    if (day && !day.querySelector(".tile")) day.remove();
+    if (month && !month.querySelector(".tile")) month.remove();
+  }
+  changed();
 }
 
 function prepare(tile) {
@@ -93,7 +110,7 @@ function schedule() {
 async function ask() {
   const ids = [...pending.keys()].slice(0, ASKED_AT_ONCE);
   try {
-    const page = await fetchPage(`/photos/tiles?ids=${ids.join(",")}`);
+    const page = await fetchPage(`${library.dataset.tiles}?ids=${ids.join(",")}`);
     const ready = [...page.querySelectorAll(".tile")].map((tile) => tile.dataset.id);
     merge(page);
     ready.forEach((id) => pending.delete(id));

@@ -17,6 +17,7 @@ const input = document.getElementById("upload-files");
 const waiting = [];
 let uploads = [];
 let running = 0;
+let isStaying = false;
 
 /** Queues files for upload and shows them in the list. */
 function add(files) {
@@ -224,7 +225,10 @@ document.getElementById("uploads-close").addEventListener("click", () => {
   uploads = [];
   list.replaceChildren();
 });
+// A download begins like a way to another page, but this one stays.
+document.addEventListener("submit", ({ target }) => (isStaying = "download" in target.dataset));
 window.addEventListener("beforeunload", (event) => {
-  if (running || waiting.length) event.preventDefault();
+  if ((running || waiting.length) && !isStaying) event.preventDefault();
+  isStaying = false;
 });
 document.getElementById("upload-control").hidden = false;

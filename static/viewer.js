@@ -1,6 +1,6 @@
 // The dialog over the library that shows one photo: opened from the grid, left with Escape or back.
 
-import { awaitPhoto, fetchPage, removeTile, tileOf } from "./timeline.js";
+import { awaitPhoto, fetchPage, removeTiles, tileOf } from "./timeline.js";
 import { bindPhotoKeys } from "./keys.js";
 import { say } from "./toast.js";
 
@@ -8,7 +8,7 @@ const dialog = document.getElementById("viewer");
 const libraryAddress = location.pathname + location.search;
 let shown = null;
 
-const isPhoto = (path) => /^\/photos\/[0-9a-f-]{36}$/.test(path);
+const isPhoto = (path) => /^(\/albums\/[0-9a-f-]{36})?\/photos\/[0-9a-f-]{36}$/.test(path);
 
 /** Opens the photo at an address; the page's own address follows, so that reload and back do what they should. */
 export async function openPhoto(address) {
@@ -60,15 +60,15 @@ function close() {
   shown = null;
 }
 
-/** Moves a photo to the trash, and offers to take that back. */
-export async function trashPhoto(id) {
-  const isDone = await send("DELETE", "/api/assets", [id]);
-  if (!isDone) return false;
-  removeTile(id);
-  say("Moved to the trash.", "Undo", async () => {
-    if (!(await send("POST", "/api/trash/restore/assets", [id]))) return;
-    awaitPhoto(id);
-    say("It is back.");
+/** Moves photos to the trash, and offers to take that back. */
+export async function trashPhotos(ids) {
+  if (!(await send("DELETE", "/api/assets", ids))) return false;
+  removeTiles(ids);
+  const [moved, back] = ids.length > 1 ? [`${ids.length} photos moved`, "They are"] : ["Moved", "It is"];
+  say(`${moved} to the trash.`, "Undo", async () => {
+    if (!(await send("POST", "/api/trash/restore/assets", ids))) return;
+    ids.forEach(awaitPhoto);
+    say(`${back} back.`);
   });
   return true;
 }
@@ -89,9 +89,10 @@ async function send(method, address, ids) {
 }
 
 async function trashShown() {
-  const id = shown;
+  // Photos of others have no such form.
+  if (!dialog.querySelector("[data-trash]")) return;
   const following = dialog.querySelector("[rel=next]") ?? dialog.querySelector("[rel=prev]");
-  if (!(await trashPhoto(id))) return;
+  if (!(await trashPhotos([shown]))) return;
   if (following) step(following.href);
   else leave();
 }

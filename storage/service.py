@@ -62,6 +62,12 @@ class AppStorageService:
         plain = path if path.startswith(S3_SCHEME) else os.path.normpath(path)
         return any(plain == location.root or plain.startswith(f"{location.root}/") for location, _ in self.mounts)
 
+    @property
+    def public_origins(self) -> tuple[str, ...]:
+        """`https://host[:port]` of every store that clients anywhere can be sent on to."""
+        origins = (backend.public_origin for _, backend in self.mounts)
+        return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
+
     def new_path(self, key: StorageKey, kind: MediaKind) -> str:
         """The stored path at which a new object of the kind is to be written."""
         return self._targets[kind].path_of(key)

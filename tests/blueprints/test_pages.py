@@ -8,15 +8,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from blueprints import pages
+from blueprints.html import content_policy
 from models.assets import Asset, AssetStatus
 from models.users import User
 from services.system import System
 from tests.pages import Elements, submit, token_on
-from tests.rows import TAKEN, add_asset
+from tests.rows import TAKEN, add_album, add_asset
 from tests.systems import PASSWORD, MakeUser, Person
 
 FORBIDDEN = {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}
-PAGES = ("/", "/account", "/admin/users", "/admin/storage")
+PAGES = ("/", "/albums", "/account", "/admin/users", "/admin/storage")
 
 
 def ids_on(answer: TestResponse) -> list[UUID]:
@@ -120,7 +121,8 @@ def test_pages_are_for_those_who_are_signed_in(client: FlaskClient, admin: Perso
 NOBODYS = UUID("00000000-0000-4000-8000-000000000000")
 POSTS = (
     "/account/keys", f"/account/keys/{NOBODYS}/delete", "/account/password", "/admin/users", "/admin/storage",
-    f"/photos/{NOBODYS}/trash", f"/photos/{NOBODYS}/restore", "/auth/logout", "/auth/login", "/auth/register",
+    f"/photos/{NOBODYS}/trash", f"/photos/{NOBODYS}/restore", "/photos/download", "/auth/logout", "/auth/login",
+    "/auth/register",
 )  # fmt: skip
 
 
@@ -137,6 +139,12 @@ def test_no_form_is_taken_from_another_site(at_home: FlaskClient, path: str, hea
     assert at_home.post(path, data={"form_token": token}, headers=headers).status_code == 403
 
 
+@pytest.mark.parametrize("path", POSTS)
+def test_a_form_without_end_is_refused(at_home: FlaskClient, path: str) -> None:
+    answer = at_home.post(path, data={"ids": "x" * 5_000_000})
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
+
+
 def test_the_token_of_one_browser_is_worth_nothing_in_another(app_browsers: list[FlaskClient], admin: Person) -> None:
     ours, theirs = app_browsers
     token = token_on(theirs.get("/auth/login"))
@@ -151,7 +159,11 @@ def app_browsers(browser: FlaskClient) -> list[FlaskClient]:
 
 def test_pages_allow_no_foreign_and_no_inline_code(at_home: FlaskClient, system: System, admin: Person) -> None:
     photo = add_asset(system, admin.id, thumbhash=b"\x93\xf8")
-    for path in (*PAGES, f"/photos/{photo}", f"/photos/{uuid4()}", "/photos/tiles?ids=x"):
+    album = f"/albums/{add_album(system, admin.id, photo)}"
+    for path in (
+        *PAGES, f"/photos/{photo}", f"/photos/{uuid4()}", "/photos/tiles?ids=x",
+        album, f"{album}/photos/{photo}", f"{album}/photos/tiles?ids={photo}", f"/albums/{uuid4()}",
+    ):  # fmt: skip
         answer = at_home.get(path)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy
@@ -164,6 +176,13 @@ def test_pages_allow_no_foreign_and_no_inline_code(at_home: FlaskClient, system:
             assert tag != "script" or attributes["src"] is not None
             assert not [name for name in attributes if name == "style" or name.startswith("on")]
         assert not re.search(r'(src|href|action)="(https?:)?//', answer.text)
+
+
+def test_pictures_and_videos_may_also_come_from_the_bucket() -> None:
+    policy = dict(part.split(" ", 1) for part in content_policy(["https://photos.example"]).split("; "))
+    assert policy["img-src"] == "'self' data: blob: https://photos.example"
+    assert policy["media-src"] == "'self' blob: https://photos.example"
+    assert policy["default-src"] == "'self'"
 
 
 # The library

@@ -134,7 +134,7 @@ def test_pages_cover_the_library_once_even_where_times_are_equal(system: System,
     cursor = None
     while True:
         page = timeline.library_page(system, admin.auth, before=cursor, limit=3)
-        seen += [photo.id for photo in page.photos]
+        seen += [photo.asset.id for photo in page.photos]
         if page.next_cursor is None:
             break
         cursor = PageCursor.parse(str(page.next_cursor))
@@ -146,7 +146,7 @@ def test_pages_cover_the_library_once_even_where_times_are_equal(system: System,
 def test_neighbours_are_what_stands_beside_a_photo_on_the_page(system: System, admin: Person) -> None:
     for taken in (TAKEN, JUNE, TAKEN):
         add_asset(system, admin.id, taken=taken)
-    photos = timeline.library_page(system, admin.auth, before=None, limit=9).photos
+    photos = [one.asset for one in timeline.library_page(system, admin.auth, before=None, limit=9).photos]
     beside = [timeline.neighbours_of(system, admin.auth, photo) for photo in photos]
     assert [one.newer for one in beside] == [None, photos[0].id, photos[1].id]
     assert [one.older for one in beside] == [photos[1].id, photos[2].id, None]
