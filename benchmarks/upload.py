@@ -3,20 +3,17 @@
 import os
 import secrets
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from statistics import median
 
-import boto3
-from botocore.config import Config
-
-from benchmarks.processes import children_of, cpu_seconds
+from benchmarks.processes import children_of
 from benchmarks.report import Figure, at_least, spread
+from benchmarks.store import client_of, environ_of
+from benchmarks.throughput import Processes, Run, Way, cpu_per_gb, measured
 from tests.e2e.client import Client, Form
 from tests.live import LiveServer, live_server, new_admin_key
 from tests.servers import S3Server, seaweedfs
@@ -43,14 +40,6 @@ class Load:
     @property
     def total(self) -> int:
         return self.count * self.size
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """MB/s, and the CPU seconds per GB of each process that took part."""
-
-    speed: float
-    cpu: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +77,11 @@ def _figures(load: Load) -> list[Figure]:
         ),
         Figure(f"{load.name}: through us", spread([pair.ours.speed for pair in pairs], unit="MB/s"),
                f"`POST /api/assets` by {clients}, the body sent by the kernel from the file (`sendfile`). "
-               f"{_cpu_of([pair.ours for pair in pairs])}"),
+               f"{cpu_per_gb([pair.ours for pair in pairs])}"),
         Figure(f"{load.name}: boto3", spread([pair.boto3.speed for pair in pairs], unit="MB/s"),
                f"`upload_file` with its default transfer settings by {clients}; checksums `when_required`, as ours. "
-               f"{_cpu_of([pair.boto3 for pair in pairs])}"),
+               f"{cpu_per_gb([pair.boto3 for pair in pairs])}"),
     ]  # fmt: skip
-
-
-def _cpu_of(runs: Sequence[Run]) -> str:
-    parts = [f"{name} {median(run.cpu[name] for run in runs):.1f}" for name in runs[0].cpu]
-    return f"CPU seconds per GB: {', '.join(parts)}."
 
 
 def _make_files(folder: Path, load: Load) -> list[Path]:
@@ -113,12 +97,12 @@ def _make_files(folder: Path, load: Load) -> list[Path]:
 
 
 def _pair(load: Load, files: Sequence[Path], *, ours_first: bool) -> Pair:
-    with seaweedfs() as store, live_server(_environ(store), workers=0) as server:
+    with seaweedfs() as store, live_server(environ_of(store), workers=0) as server:
         [web] = children_of(server.pid_of("web"))
         key = new_admin_key(server)
         contenders = {
-            "ours": (_ours(server, key), {"web": web, "S3 server": store.pid, "client": os.getpid()}),
-            "boto3": (_boto3(store), {"S3 server": store.pid, "client": os.getpid()}),
+            "ours": (_ours(server, key), {"web": [web], "S3 server": [store.pid], "client": [os.getpid()]}),
+            "boto3": (_boto3(store), {"S3 server": [store.pid], "client": [os.getpid()]}),
         }
         order = contenders if ours_first else reversed(contenders)
         runs = {name: _run(load, files, *contenders[name]) for name in order}
@@ -128,25 +112,16 @@ def _pair(load: Load, files: Sequence[Path], *, ours_first: bool) -> Pair:
     return pair
 
 
-def _run(load: Load, files: Sequence[Path], send: Sender, processes: Mapping[str, int]) -> Run:
+def _run(load: Load, files: Sequence[Path], send: Sender, processes: Processes) -> Run:
     _warm_up(send, files[0])
     for path in files:
         _renew(path)
-    before = {name: cpu_seconds(pid) for name, pid in processes.items()}
-    speed = load.total / _seconds(send, files, load.lanes) / 1e6
-    cpu = {name: (cpu_seconds(pid) - before[name]) / load.total * 1e9 for name, pid in processes.items()}
-    return Run(speed, cpu)
 
+    def send_all() -> int:
+        _send_at_once(send, files, load.lanes)
+        return load.total
 
-def _environ(store: S3Server) -> dict[str, str]:
-    return {
-        "IMMICH_STORAGE_ENGINE": "s3",
-        "S3_ENDPOINT": store.endpoint,
-        "S3_BUCKET": store.bucket,
-        "S3_ACCESS_KEY_ID": store.access_key,
-        "S3_SECRET_ACCESS_KEY": store.secret_key,
-        "MALLOC_ARENA_MAX": "2",
-    }
+    return measured(Way(send_all, processes))
 
 
 def _ours(server: LiveServer, key: str) -> Sender:
@@ -174,11 +149,7 @@ def _post(connection: HTTPConnection, key: str, path: Path) -> None:
 
 
 def _boto3(store: S3Server) -> Sender:
-    client = boto3.client(
-        "s3", endpoint_url=store.endpoint, region_name="us-east-1",
-        aws_access_key_id=store.access_key, aws_secret_access_key=store.secret_key,
-        config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
-    )  # fmt: skip
+    client = client_of(store)
 
     def send(files: Sequence[Path]) -> None:
         for path in files:
@@ -195,11 +166,9 @@ def _warm_up(send: Sender, like: Path) -> None:
         send([Path(file.name)])
 
 
-def _seconds(send: Sender, files: Sequence[Path], lanes: int) -> float:
+def _send_at_once(send: Sender, files: Sequence[Path], lanes: int) -> None:
     with ThreadPoolExecutor(lanes) as pool:
-        started = time.perf_counter()
         list(pool.map(send, [files[lane::lanes] for lane in range(lanes)]))
-        return time.perf_counter() - started
 
 
 def _renew(path: Path) -> None:
