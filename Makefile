@@ -10,7 +10,7 @@ pytest := $(python) -m pytest
 # Two processes; the one that has nothing left to do takes tests from the other.
 parallel := -n 2 --dist worksteal
 
-.PHONY: help run run-s3 test test-fast lint bench lock clean for-run for-test
+.PHONY: help run run-s3 test test-fast lint bench lock clean for-run for-test for-bench
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -32,8 +32,7 @@ lint: for-test ## ruff and mypy
 	@$(python) -m ruff check .
 	@$(python) -m mypy .
 
-bench: .venv/.tests ## measure speed and memory; see benchmarks/
-	@deploy/packages.sh bench
+bench: for-bench .tools/.peers ## measure speed and memory; see benchmarks/
 	@$(python) -m benchmarks
 
 lock: .venv/.made ## resolve pyproject.toml into the requirements files, with hashes
@@ -48,6 +47,9 @@ for-run: .venv/.runtime
 
 for-test: .venv/.tests
 	@deploy/packages.sh test
+
+for-bench: .venv/.tests
+	@deploy/packages.sh bench
 
 # Stamps: made once, made again only when what they were made from has changed.
 .venv/.made:
@@ -73,4 +75,11 @@ for-test: .venv/.tests
 	@mkdir -p .tools
 	@cp tests/e2e/package.json tests/e2e/package-lock.json .tools/
 	@cd .tools && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.tools/.peers: $(addprefix benchmarks/peers/,archiver.mjs package.json package-lock.json) | for-bench
+	@echo "Installing the Node.js packages that the benchmarks measure against"
+	@mkdir -p .tools/peers
+	@cp $^ .tools/peers/
+	@cd .tools/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

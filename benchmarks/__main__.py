@@ -4,10 +4,18 @@ import argparse
 import os
 import time
 
-from benchmarks import memory, thumbnails, upload
+from benchmarks import accel, archives, delivery, memory, redirects, thumbnails, upload
 from benchmarks.report import REPORT, table, write_report
 
-BENCHMARKS = {"upload": upload, "thumbnails": thumbnails, "memory": memory}
+BENCHMARKS = {
+    "upload": upload,
+    "thumbnails": thumbnails,
+    "delivery": delivery,
+    "accel": accel,
+    "redirects": redirects,
+    "archives": archives,
+    "memory": memory,
+}
 
 
 def main() -> None:
