@@ -101,6 +101,16 @@ class ToolFailed(MediaError):
         super().__init__(f"{tool} ended with code {code}: {stderr}")
         self.tool, self.code, self.stderr = tool, code, stderr
 
+    def __reduce__(self) -> tuple[type["ToolFailed"], tuple[str, int, str]]:
+        # Errors travel between processes, by what they were made of.
+        return ToolFailed, (self.tool, self.code, self.stderr)
+
+
+class DecoderDied(MediaError):
+    """The process that read a file ended without an answer: killed for want of memory, or crashed."""
+
+    retryable = True
+
 
 class ToolTimeout(MediaError):
     """An external program took longer than it may."""
