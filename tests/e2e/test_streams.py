@@ -146,7 +146,7 @@ def every_stream_is_free(home: Home) -> None:
             line = downloads.enter_context(asked(home.client, "GET", home.large.original))
             assert line.answer().status == 200
         assert time.monotonic() - begun < 5
-        assert home.parked() == STREAMS
+        wait_until(lambda: home.parked() == STREAMS, "each has a body of the store", seconds=5)
     wait_until(lambda: not home.parked(), "no body of the store is held", seconds=10)
 
 
