@@ -1,12 +1,10 @@
-"""What a delivery costs: requests to the store and statements to the database, counted where they leave."""
+"""What a delivery costs: requests to the store and statements to the database, counted where they arrive."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore.httpsession import URLLib3Session
 from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.engine import URL
@@ -15,6 +13,7 @@ from models.assets import AssetFileType
 from services.system import System
 from tests.blueprints.forms import hex_of, kept, photo
 from tests.blueprints.thumbnails import give_thumbnail
+from tests.e2e.relay import Relay, relaying
 from tests.servers import S3Server
 from tests.systems import Person, files_only_in_staging, running_system, s3_environ
 
@@ -27,19 +26,30 @@ REDIRECT_BYTES = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Every HTTP request to the store, as `METHOD range`, and every SQL statement."""
+    """Every HTTP request that reaches the store, as `METHOD range`, and every SQL statement, since `before`."""
 
-    store: list[str] = field(default_factory=list)
+    relay: Relay
+    before: int
     database: list[str] = field(default_factory=list)
+
+    @property
+    def store(self) -> list[str]:
+        return [f"{seen.method} {seen.header('Range') or 'whole'}" for seen in self.relay.seen[self.before :]]
 
     def counts(self) -> tuple[int, int]:
         return len(self.store), len(self.database)
 
 
 @pytest.fixture
-def system(s3_server: S3Server, database_url: URL, tmp_path: Path) -> Iterator[System]:
+def relay(s3_server: S3Server) -> Iterator[Relay]:
+    with relaying(s3_server.endpoint) as relay:
+        yield relay
+
+
+@pytest.fixture
+def system(relay: Relay, s3_server: S3Server, database_url: URL, tmp_path: Path) -> Iterator[System]:
     """A system on a bucket that clients reach under another name."""
-    environ = s3_environ(s3_server.endpoint, s3_server.access_key, s3_server.secret_key) | {
+    environ = s3_environ(relay.url, s3_server.access_key, s3_server.secret_key) | {
         "S3_PUBLIC_ENDPOINT": "http://bucket.example",
         "DELIVERY_REDIRECT_BYTES": str(REDIRECT_BYTES),
         "IMMICH_MEDIA_LOCATION": str(tmp_path / "media"),
@@ -58,15 +68,9 @@ def asset_id(client: FlaskClient, admin: Person, system: System) -> str:
 
 
 @pytest.fixture
-def calls(system: System, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """What is called from now on."""
-    calls, send = Calls(), URLLib3Session.send
-
-    def counted(session: URLLib3Session, request: Any) -> Any:
-        calls.store.append(f"{request.method} {request.headers.get('Range', b'whole').decode()}")
-        return send(session, request)
-
-    monkeypatch.setattr(URLLib3Session, "send", counted)
+def calls(relay: Relay, system: System, asset_id: str) -> Calls:
+    """What is called once the photo is there."""
+    calls = Calls(relay, len(relay.seen))
     event.listen(system.database.engine, "before_cursor_execute", lambda *args: calls.database.append(args[2]))
     return calls
 
