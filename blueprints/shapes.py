@@ -108,5 +108,6 @@ def exif_json(exif: AssetExif) -> dict[str, Any]:
         "country": exif.country,
         "description": exif.description,
         "projectionType": exif.projection_type,
-        "rating": exif.rating,
+        # The contract has no word for a rejected picture, -1 in our rows.
+        "rating": None if exif.rating == -1 else exif.rating,
     }

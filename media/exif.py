@@ -1,14 +1,17 @@
 """Metadata of a media file, read by exiftool and reduced to values that a database takes."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from media.tools import ExifTool
+from media import dates, zones
+from media.dates import TakenAt, WallClock
+from media.exiftool import exiftool
 
 Tags = Mapping[str, Any]
 
@@ -18,6 +21,9 @@ _DATES = (
     "CreateDate", "MediaCreateDate", "DateTimeCreated", "GPSDateTime", "DateTimeUTC", "SonyDateTime2",
     "SourceImageCreateTime",
 )
+# In UTC by their nature, whatever zone the picture was taken in; in videos so are the container's own dates.
+_UTC_DATES = frozenset(("GPSDateTime", "DateTimeUTC"))
+_UTC_DATES_OF_VIDEOS = _UTC_DATES | {"CreateDate", "MediaCreateDate", "SubSecCreateDate", "SubSecMediaCreateDate"}
 _OFFSETS = ("OffsetTimeOriginal", "OffsetTime", "OffsetTimeDigitized", "TimeZone")
 _MAKES = ("Make", "DeviceManufacturer", "AndroidMake")
 _MODELS = ("Model", "DeviceModelName", "AndroidModel")
@@ -38,28 +44,11 @@ _TAGS = (*_SIDECAR_TAGS, *(f"{name}#" for name in _PIXELS))
 # Where a sidecar has one of a group, the file's own of that group count no more.
 _GROUPS = (_MAKES, _MODELS, _LENSES, _DESCRIPTIONS, _POSITION)
 
-_DATE = re.compile(
-    r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d\d?:?\d\d)?"
-)
-_OFFSET = re.compile(r"([+-])(\d\d?):?(\d\d)")
-# A zone's offset lies between these on Earth; a camera's may be nonsense.
-_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
-
 _INT4 = 2**31 - 1
 _NAME_LENGTH = 1_000
 _TEXT_LENGTH = 100_000
-
-_exiftool = ExifTool()
-
-
-@dataclass(frozen=True, slots=True)
-class TakenAt:
-    """When a picture was taken: the moment, what the clock on the wall showed (as if it were UTC), the zone."""
-
-    moment: datetime
-    local: datetime
-    # `UTC+5:30` as Immich writes it; None where the file tells none, and the clock counts as UTC.
-    zone: str | None
+# A sidecar's position has so many decimals, give or take: a tenth of a millimetre.
+_DEGREE_DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +56,7 @@ class Metadata:
     """What a file tells about itself; anything absent, absurd or unreadable is None.
 
     `exif_image_*` are the pixels as stored, `width` and `height` as shown after orientation.
-    `focal_length` is in millimetres, `exposure_time` in seconds (`1/4000`).
+    `focal_length` is in millimetres, `exposure_time` in seconds (`1/4000`), `rating` in stars, -1 for rejected.
     """
 
     file_size: int
@@ -97,9 +86,9 @@ def read_metadata(path: Path, sidecar: Path | None = None) -> Metadata:
     A file without metadata, or broken, gives a Metadata that knows little. Raises ToolFailed and
     ToolTimeout.
     """
-    tags = _exiftool.read(path, _TAGS)
+    tags = exiftool.read(path, _TAGS)
     if sidecar is not None:
-        tags = _merged(tags, _exiftool.read(sidecar, _SIDECAR_TAGS))
+        tags = _merged(tags, exiftool.read(sidecar, _SIDECAR_TAGS))
     width, height = _stored_size(tags)
     swapped = _is_quarter_turned(tags)
     latitude, longitude = _position(tags)
@@ -122,67 +111,60 @@ def read_metadata(path: Path, sidecar: Path | None = None) -> Metadata:
         longitude=longitude,
         description=_description(tags),
         projection_type=(_text(tags.get("ProjectionType")) or "").upper() or None,
-        rating=_whole(tags, "Rating", 1, 5),
+        rating=_whole(tags, "Rating", -1, 5) or None,
     )
-
-
-def close() -> None:
-    """Ends exiftool; the next call starts it again."""
-    _exiftool.close()
 
 
 def _merged(tags: Tags, sidecar: Tags) -> Tags:
     hidden = {name for group in _GROUPS if not sidecar.keys().isdisjoint(group) for name in group}
-    if _taken_at(sidecar) is not None:
+    if next(_clocks(sidecar), None) is not None:
         hidden |= {*_DATES, *_OFFSETS}
     return {name: value for name, value in tags.items() if name not in hidden} | dict(sidecar)
 
 
-def _taken_at(tags: Tags) -> TakenAt | None:
+def _clocks(tags: Tags) -> Iterator[tuple[str, WallClock]]:
+    """The valid dates, the best one first."""
     for name in _DATES:
-        match = _DATE.match(_text(tags.get(name)) or "")
-        wall = _wall_clock(match) if match else None
-        if match and wall:
-            # What the panorama software notes as its zone is the zone of the computer.
-            others = () if name == "SourceImageCreateTime" else _OFFSETS
-            offset = _first_offset([match[8], *(_text(tags.get(other)) for other in others)])
-            moment = wall - offset if offset is not None else wall
-            return TakenAt(moment, wall, _zone_name(offset) if offset is not None else None)
-    return None
+        clock = dates.read_date(_text(tags.get(name)) or "")
+        if clock is not None:
+            yield name, clock
 
 
-def _wall_clock(match: re.Match[str]) -> datetime | None:
-    year, month, day, hour, minute, second, fraction = (match[index] or "0" for index in range(1, 8))
-    if not 1000 <= int(year) <= 9998:
+def _taken_at(tags: Tags) -> TakenAt | None:
+    name, clock = next(_clocks(tags), (None, None))
+    if name is None or clock is None:
         return None
-    try:
-        return datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second),
-            int(fraction.ljust(3, "0")[:3]) * 1000, UTC,
-        )
-    except ValueError:
-        return None
+    # What the panorama software notes as its zone is the zone of the computer.
+    offset = None if name == "SourceImageCreateTime" else _offset(tags)
+    if name in (_UTC_DATES_OF_VIDEOS if _is_video(tags) else _UTC_DATES) and not clock.offset:
+        return _utc(tags, clock.shown, offset)
+    offset = offset if clock.offset is None else clock.offset
+    if offset is not None:
+        return dates.at_offset(clock.shown - offset, offset)
+    zone = _zone(tags)
+    return dates.unzoned(clock.shown) if zone is None else dates.shown_in_zone(clock.shown, zone)
 
 
-def _first_offset(texts: Iterable[str | None]) -> timedelta | None:
-    return next((offset for text in texts if (offset := _offset(text)) is not None), None)
+def _utc(tags: Tags, moment: datetime, offset: timedelta | None) -> TakenAt:
+    if offset is not None:
+        return dates.at_offset(moment, offset)
+    zone = _zone(tags)
+    return dates.at_offset(moment, timedelta(0)) if zone is None else dates.in_zone(moment, zone)
 
 
-def _offset(text: str | None) -> timedelta | None:
-    if text == "Z":
-        return timedelta(0)
-    match = _OFFSET.fullmatch(text or "")
-    if match is None:
-        return None
-    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    offset = -offset if match[1] == "-" else offset
-    return offset if _WEST <= offset <= _EAST else None
+def _offset(tags: Tags) -> timedelta | None:
+    offsets = (dates.read_offset(_text(tags.get(name))) for name in _OFFSETS)
+    return next((offset for offset in offsets if offset is not None), None)
 
 
-def _zone_name(offset: timedelta) -> str:
-    sign = "-" if offset < timedelta(0) else "+"
-    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
-    return f"UTC{sign}{hours}" + (f":{minutes:02}" if minutes else "")
+def _zone(tags: Tags) -> ZoneInfo | None:
+    """The zone of the place, asked only where no offset is known."""
+    latitude, longitude = _position(tags)
+    return None if latitude is None or longitude is None else zones.zone_at(latitude, longitude)
+
+
+def _is_video(tags: Tags) -> bool:
+    return str(tags.get("MIMEType", "")).startswith("video/")
 
 
 def _stored_size(tags: Tags) -> tuple[int | None, int | None]:
@@ -197,8 +179,8 @@ def _stored_size(tags: Tags) -> tuple[int | None, int | None]:
 def _is_quarter_turned(tags: Tags) -> bool:
     # HEIF keeps its rotation outside EXIF, and decoders obey that one alone.
     if tags.get("MIMEType") in ("image/heic", "image/heif", "image/avif"):
-        return tags.get("Rotation") in (90, 270)
-    return tags.get("Orientation") in (5, 6, 7, 8)
+        return _number(tags.get("Rotation")) in (90, 270)
+    return _number(tags.get("Orientation")) in (5, 6, 7, 8)
 
 
 def _orientation(tags: Tags) -> str | None:
@@ -211,7 +193,9 @@ def _position(tags: Tags) -> tuple[float | None, float | None]:
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
         return None, None
     # 0, 0 is what devices write that do not know where they are.
-    return (latitude, longitude) if latitude or longitude else (None, None)
+    if not latitude and not longitude:
+        return None, None
+    return round(latitude, _DEGREE_DECIMALS), round(longitude, _DEGREE_DECIMALS)
 
 
 def _lens(tags: Tags) -> str | None:

@@ -1,29 +1,19 @@
-"""External programs: run to the end within limits, or kept open (exiftool)."""
+"""External programs: run to the end within limits, or kept open."""
 
-import atexit
-import json
 import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Lock
 from time import monotonic
-from typing import IO, Any
+from typing import IO
 
 from errors import MediaError, ToolFailed, ToolTimeout
 
 _TAIL = 4096
-_ANSWER_LIMIT = 32 * 1024 * 1024
-_READY = b"{ready}\n"
-
-# exiftool waits for more input at the end of its standard input, so it would outlive a worker
-# that was killed; `cat` sees that end and says the word that makes exiftool leave.
-_EXIFTOOL = r"""(cat; printf '%s\n' -stay_open False) | exec exiftool -config '' -stay_open True -@ -"""
-_EXIFTOOL_ALWAYS = ("-j", "-api", "LargeFileSupport=1", "-api", "QuickTimeUTC=1")
 
 
 def run(args: Sequence[str | Path], *, timeout: float) -> bytes:
@@ -47,76 +37,58 @@ def run(args: Sequence[str | Path], *, timeout: float) -> bytes:
     return output
 
 
-class ExifTool:
-    """exiftool, started when first asked and kept open; one per process, shared by its threads.
+class KeptOpen:
+    """A program kept open, asked on its standard input; used by one thread at a time.
 
-    It is started again when it has died, was stopped after `timeout` seconds, or the process
-    has forked; it ends with the process, also with one that is killed.
+    Of no more use once `ask` has raised, then `end` it; so it is after a fork.
     """
 
-    def __init__(self, timeout: float = 30) -> None:
-        self._timeout = timeout
-        self._guard = Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
+    def __init__(self, name: str, args: Sequence[str | Path]) -> None:
+        self._name = name
+        self._owner = os.getpid()
+        self._process = _start(args, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
-    def read(self, path: Path, tags: Sequence[str]) -> Mapping[str, Any]:
-        """The tags of a file by name (`Make`; `ISO#` asks for a number), absent ones left out.
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process.poll() is None
 
-        Raises ToolFailed, ToolTimeout, and MediaError for a path that exiftool cannot be told.
+    def ask(self, question: bytes, *, until: bytes, timeout: float, at_most: int) -> bytes:
+        """What it says up to the mark `until`, of not much more than `at_most` bytes.
+
+        Raises ToolFailed where it has ended, ToolTimeout, and MediaError where it says too much.
         """
-        name = os.fsencode(path.absolute())
-        if b"\n" in name or b"\r" in name:
-            raise MediaError("exiftool cannot be told a path with a line break")
-        # An absolute path starts with a slash, so it is never read as an option.
-        lines = [os.fsencode(line) for line in (*_EXIFTOOL_ALWAYS, *(f"-{tag}" for tag in tags))]
-        question = b"\n".join([*lines, name, b"-execute", b""])
-        with self._guard:
+        stdin, stdout = _pipe(self._process.stdin, self._name), _pipe(self._process.stdout, self._name)
+        deadline = monotonic() + timeout
+        answer = bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
             try:
-                answer = self._ask(question)
-            except ToolFailed:
-                answer = self._ask(question)
-        return _only_entry(answer)
+                stdin.write(question)
+                stdin.flush()
+            except BrokenPipeError:
+                raise ToolFailed(self._name, 0, "it has ended") from None
+            while not answer.endswith(until):
+                if not selector.select(max(0, deadline - monotonic())):
+                    raise ToolTimeout(f"{self._name} took longer than {timeout:g} seconds")
+                data = os.read(stdout.fileno(), 65536)
+                if not data:
+                    raise ToolFailed(self._name, self._process.poll() or 0, "it ended in the middle of an answer")
+                answer += data
+                if len(answer) > at_most:
+                    raise MediaError(f"{self._name} says too much")
+        return bytes(answer[: -len(until)])
 
-    def close(self) -> None:
-        """Ends exiftool; the next question starts it again."""
-        with self._guard:
-            self._stop()
-
-    def _ask(self, question: bytes) -> bytes:
-        process = self._running()
-        answered = False
-        try:
-            answer = _exchange(process, question, self._timeout)
-            answered = True
-        finally:
-            if not answered:
-                self._stop()
-        return answer
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._owner != os.getpid():
-            _forget(self._process)
-            self._process = None
-        if self._process is None:
-            self._process = _start(
-                ("sh", "-c", _EXIFTOOL), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
-            self._owner = os.getpid()
-            atexit.register(self.close)
-        return self._process
-
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        atexit.unregister(self.close)
-        if self._owner != os.getpid():
-            _forget(process)
-            return
-        _kill_group(process)
-        _close_pipes(process)
-        process.wait()
+    def end(self) -> None:
+        """Ends it with all that it started; one that belongs to the process we were forked from goes on."""
+        if self._owner == os.getpid():
+            _kill_group(self._process)
+        _close_pipes(self._process)
+        if self._owner == os.getpid():
+            self._process.wait()
+        else:
+            # Else it would be waited for.
+            self._process.returncode = 0
 
 
 def _start(args: Sequence[str | Path], *, stdin: int, stderr: int | IO[bytes]) -> subprocess.Popen[bytes]:
@@ -129,41 +101,10 @@ def _start(args: Sequence[str | Path], *, stdin: int, stderr: int | IO[bytes]) -
         raise ToolFailed(str(args[0]), 127, "the program is not installed") from None
 
 
-def _exchange(process: subprocess.Popen[bytes], question: bytes, timeout: float) -> bytes:
-    """What exiftool says to `question`, up to its ready mark."""
-    stdin, stdout = process.stdin, process.stdout
-    if stdin is None or stdout is None:
-        raise ToolFailed("exiftool", 0, "it was started without pipes")
-    deadline = monotonic() + timeout
-    answer = bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(stdout, selectors.EVENT_READ)
-        try:
-            stdin.write(question)
-            stdin.flush()
-        except BrokenPipeError:
-            raise ToolFailed("exiftool", 0, "it has ended") from None
-        while not answer.endswith(_READY):
-            if not selector.select(max(0, deadline - monotonic())):
-                raise ToolTimeout(f"exiftool took longer than {timeout:g} seconds")
-            data = os.read(stdout.fileno(), 65536)
-            if not data:
-                raise ToolFailed("exiftool", process.poll() or 0, "it ended in the middle of an answer")
-            answer += data
-            if len(answer) > _ANSWER_LIMIT:
-                raise MediaError("exiftool's answer is too long")
-    return bytes(answer[: -len(_READY)])
-
-
-def _only_entry(answer: bytes) -> Mapping[str, Any]:
-    if not answer:
-        raise ToolFailed("exiftool", 1, "it could not read the file")
-    try:
-        entries = json.loads(answer.decode("utf-8", "replace"))
-    except ValueError:
-        raise ToolFailed("exiftool", 1, "its answer is not JSON") from None
-    entry: Mapping[str, Any] = entries[0]
-    return entry
+def _pipe(pipe: IO[bytes] | None, name: str) -> IO[bytes]:
+    if pipe is None:
+        raise ToolFailed(name, 0, "it was started without pipes")
+    return pipe
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -177,12 +118,6 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
         if pipe is not None:
             with suppress(BrokenPipeError):
                 pipe.close()
-
-
-def _forget(process: subprocess.Popen[bytes]) -> None:
-    """Lets go of a program that belongs to the process we were forked from."""
-    _close_pipes(process)
-    process.returncode = 0
 
 
 def _tail(errors: IO[bytes]) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from media import tools
+from media.dates import TakenAt
 from media.exif import Metadata, read_metadata
 
 SAMPLES = Path(__file__).parents[3] / "shared/samples"
@@ -144,14 +145,47 @@ def test_a_position_that_is_none_is_left_out(tmp_path: Path, latitude: str, long
     assert (known.latitude, known.longitude) == (None, None)
 
 
-@pytest.mark.parametrize(("text", "rating"), [("5", 5), ("1", 1), ("0", None), ("-1", None), ("6", None), ("x", None)])
-def test_ratings_are_stars(tmp_path: Path, text: str, rating: int | None) -> None:
+@pytest.mark.parametrize(("text", "rating"), [("5", 5), ("1", 1), ("0", None), ("-1", -1), ("6", None), ("x", None)])
+def test_ratings_are_stars_or_a_rejection(tmp_path: Path, text: str, rating: int | None) -> None:
     assert read_metadata(jpeg(tmp_path), xmp(tmp_path, xmp_Rating=text)).rating == rating
 
 
 def test_a_panorama_names_its_projection(tmp_path: Path) -> None:
     sidecar = xmp(tmp_path, GPano_ProjectionType="equirectangular")
     assert read_metadata(jpeg(tmp_path), sidecar).projection_type == "EQUIRECTANGULAR"
+
+
+DENVER = {1: "N", 2: (IFDRational(39, 1), IFDRational(0, 1), IFDRational(0, 1)),
+          3: "W", 4: (IFDRational(108, 1), IFDRational(0, 1), IFDRational(0, 1))}
+
+
+def test_where_no_offset_is_known_the_place_tells_the_zone(tmp_path: Path) -> None:
+    path = jpeg(tmp_path, exif_tags={ORIGINAL: "2025:12:01 11:30:00"}, gps=DENVER)
+    assert read_metadata(path).taken_at == TakenAt(
+        at(2025, 12, 1, 18, 30), at(2025, 12, 1, 11, 30), "America/Denver"
+    )
+
+
+def test_an_offset_counts_more_than_the_place(tmp_path: Path) -> None:
+    path = jpeg(tmp_path, exif_tags={ORIGINAL: "2025:12:01 11:30:00", OFFSET: "+01:00"}, gps=DENVER)
+    assert read_metadata(path).taken_at == TakenAt(at(2025, 12, 1, 10, 30), at(2025, 12, 1, 11, 30), "UTC+1")
+
+
+def test_the_clock_of_the_satellites_is_shown_as_at_the_place(tmp_path: Path) -> None:
+    clock = {7: (IFDRational(18, 1), IFDRational(30, 1), IFDRational(0, 1)), 29: "2025:12:01"}
+    assert read_metadata(jpeg(tmp_path, gps=DENVER | clock)).taken_at == TakenAt(
+        at(2025, 12, 1, 18, 30), at(2025, 12, 1, 11, 30), "America/Denver"
+    )
+
+
+def test_a_description_that_looks_like_a_number_stays_as_it_is(tmp_path: Path) -> None:
+    known = read_metadata(jpeg(tmp_path), xmp(tmp_path, tiff_ImageDescription="1.50"))
+    assert known.description == "1.50"
+
+
+def test_an_empty_description_in_the_sidecar_counts(tmp_path: Path) -> None:
+    known = read_metadata(jpeg(tmp_path, {0x10E: "from the camera"}), xmp(tmp_path, dc_description=""))
+    assert known.description == ""
 
 
 def test_the_sidecar_wins_and_leaves_the_rest(tmp_path: Path) -> None:
