@@ -11,7 +11,7 @@ from functools import lru_cache
 from io import BufferedWriter, BytesIO
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from uuid import uuid4
 
 import boto3
@@ -20,12 +20,16 @@ from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import where
+from botocore.response import StreamingBody
+from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError, TimeoutError
 
-from config import S3Settings
+from config import ChecksumMode, S3Settings
 from errors import InvalidKey, MountCheckFailed, ObjectNotFound, StorageError
 from storage.backend import MOUNT_FILE, AppStorageBackend, Audience, HttpMethod, ReadStream, is_listed
 from storage.s3_failures import FailureKind, S3Failure, error_of, failure_of_answer, sentence_of
+from storage.s3_lean import LeanReader
 from storage.s3_presign import SigningKeys, Site, presigned, site_of
 from storage.s3_requests import Place, encryption, range_of, response_query, span_of, write_headers, write_options
 from storage.s3_streams import Body, ObjectStream, PartWriter
@@ -96,7 +100,9 @@ class S3AppStorageBackend(AppStorageBackend):
         """One GET, and more only where its body breaks off; closing before the end drops the connection."""
         with self._translated(key):
             try:
-                answer = self._client.get_object(**self._place(key), **range_of(byte_range))
+                answer = self._read_leanly(key, byte_range) or self._client.get_object(
+                    **self._place(key), **range_of(byte_range)
+                )
             except ClientError as error:
                 if byte_range is not None and _status_of(error) == 416:
                     return BytesIO()
@@ -112,6 +118,26 @@ class S3AppStorageBackend(AppStorageBackend):
             translated=lambda: self._translated(key),
             on_close=lambda: self._open.discard(token),
         )
+
+    def _read_leanly(self, key: StorageKey, byte_range: ByteRange | None) -> "GetObjectOutputTypeDef | None":
+        """The answer as the S3 library would give it; None where that has to be asked."""
+        if byte_range is None and self._settings.checksums is ChecksumMode.WHEN_SUPPORTED:
+            return None  # of whole objects it compares the checksum that the store keeps
+        reader = _reader_of(os.getpid(), self._settings, self._sites.get("internal") or self._learn_site("internal"))
+        if reader is None:
+            return None
+        answer = reader.get(_signing_keys(self._settings), self._base + key, byte_range)
+        if answer is None:
+            return None
+        headers = answer.headers
+        length = int(headers["content-length"]) if headers.get("content-length", "").isdecimal() else None
+        found = {
+            "ETag": headers.get("etag", ""),
+            "ContentLength": length,
+            "ContentRange": headers.get("content-range"),
+            "Body": StreamingBody(cast("IO[bytes]", answer), cast("int", length)),
+        }
+        return cast("GetObjectOutputTypeDef", found)
 
     def _rest(self, key: StorageKey, rest: ByteRange, etag: str) -> Body:
         """The body of what is left of an object, in one attempt; StorageError where it is no longer the same."""
@@ -376,6 +402,21 @@ def _stay(context: dict[str, Any], **_: object) -> None:
     # botocore would follow a bucket to its region: each request twice, presigned URLs still for the
     # wrong one, and a recursion without end where a proxy redirects all that it is asked.
     context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+@lru_cache
+def _reader_of(pid: int, settings: S3Settings, site: Site) -> LeanReader | None:
+    """This process's reader of a site; None where only the S3 library knows the way there."""
+    if get_environ_proxies(site.origin):
+        return None
+    bundle = _session(pid)._session.get_config_variable("ca_bundle")
+    return LeanReader(
+        site,
+        ca_certs=bundle or where(),
+        connections=settings.connections,
+        connect_seconds=CONNECT_SECONDS,
+        read_seconds=READ_SECONDS,
+    )
 
 
 @lru_cache

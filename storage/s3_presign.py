@@ -1,4 +1,4 @@
-"""Presigned URLs: AWS's Signature Version 4 in the query of a URL, as pure functions.
+"""AWS's Signature Version 4 for URLs that are given away and for GETs of our own, as pure functions.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from storage.types import SignedUrl
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_NO_BODY = sha256(b"").hexdigest()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -106,6 +107,27 @@ def presigned(
     signing_key = _signing_key(keys.secret_key, timestamp[:8], site.region)
     signature = hmac.digest(signing_key, text.encode(), "sha256").hex()
     return SignedUrl(f"{site.origin}{path}?{sorted_query}&X-Amz-Signature={signature}", valid.fresh_for)
+
+
+def signed_get(site: Site, keys: SigningKeys, *, key: str, now: float) -> tuple[str, dict[str, str]]:
+    """The request target and the headers of a GET for the key, to be sent at once; more headers may be added.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    """
+    timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    scope = f"{timestamp[:8]}/{site.region}/s3/aws4_request"
+    headers = {"host": site.host, "x-amz-content-sha256": _NO_BODY, "x-amz-date": timestamp}
+    if keys.token is not None:
+        headers["x-amz-security-token"] = keys.token
+    path, names = site.path + quote(key), ";".join(headers)
+    lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
+    request = f"GET\n{path}\n\n{lines}\n{names}\n{_NO_BODY}"
+    text = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{sha256(request.encode()).hexdigest()}"
+    signature = hmac.digest(_signing_key(keys.secret_key, timestamp[:8], site.region), text.encode(), "sha256").hex()
+    headers["authorization"] = (
+        f"{_ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
+    return path, headers
 
 
 @lru_cache(maxsize=16)

@@ -16,6 +16,7 @@ from config import ChecksumMode, S3Settings, ServerSideEncryption
 from errors import ObjectNotFound, StorageDenied, StorageError, StorageUnavailable
 from storage.backend import ReadStream
 from storage.s3 import S3AppStorageBackend
+from storage.s3_lean import LeanReader
 from storage.types import ByteRange, StorageKey
 from tests.contracts.storage import KEY, MIB, OTHER, Boom, StorageContract, fail_after, keys, read
 from tests.wire import broken_off
@@ -25,15 +26,23 @@ ANY_AGE = timedelta(seconds=-60)
 
 @contextmanager
 def requests_of(backend: S3AppStorageBackend) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """Every request that the backend's client makes in the block: operation and parameters."""
+    """Every request that the backend makes in the block: operation and parameters, of reads the operation alone."""
     seen: list[tuple[str, dict[str, Any]]] = []
 
     def note(params: dict[str, Any], model: Any, **_: object) -> None:
         seen.append((model.name, params))
 
-    events = backend._client.meta.events
+    def read_leanly(*arguments: Any) -> Any:
+        answer = get(*arguments)
+        if answer is not None:
+            seen.append(("GetObject", {}))
+        return answer
+
+    get, events = LeanReader.get, backend._client.meta.events
     events.register("before-call.s3", note)
-    yield seen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LeanReader, "get", read_leanly)
+        yield seen
     events.unregister("before-call.s3", note)
 
 

@@ -11,14 +11,16 @@ import boto3
 import botocore.auth
 import botocore.session
 import pytest
-from botocore.credentials import RefreshableCredentials
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, RefreshableCredentials
 
 import storage.s3
 from config import ChecksumMode, S3Settings, ServerSideEncryption
 from errors import StorageDenied
 from storage.backend import Audience, HttpMethod
 from storage.s3 import S3AppStorageBackend
-from storage.s3_presign import SigningKeys, Site, Validity, presigned, validity_at
+from storage.s3_presign import SigningKeys, Site, Validity, presigned, signed_get, validity_at
 from storage.types import SignedUrl, StorageKey
 from tests.contracts.storage import ODD_NAMES
 from tests.servers import S3Server
@@ -239,3 +241,18 @@ def test_no_secret_is_shown() -> None:
     url = presigned(site, keys, method="GET", key=KEY, lifetime=60, now=NOW, query={}, headers={})
     assert "do-not-tell" not in repr(keys)
     assert "X-Amz" not in repr(url)
+
+
+@pytest.mark.parametrize("token", [None, "session/token+="])
+@pytest.mark.parametrize("key", ["upload/a b+c%25#?'.jpg", "upload/Ünï 🏔.jpg"])
+def test_a_get_of_our_own_is_signed_as_botocore_signs_it(
+    key: str, token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime.datetime(2026, 11, 25, 10, 30, 15, tzinfo=datetime.UTC)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: moment.replace(tzinfo=None))
+    site = Site("http://s3.example:9000", "s3.example:9000", "/photos/", "eu-central-1")
+    target, headers = signed_get(site, SigningKeys("access", "secret", token), key=key, now=moment.timestamp())
+    request = AWSRequest("GET", f"{site.origin}{target}", headers={"host": site.host})
+    request.context["payload_signing_enabled"] = True
+    S3SigV4Auth(Credentials("access", "secret", token), "s3", site.region).add_auth(request)
+    assert {name.lower(): value for name, value in request.headers.items()} == headers
