@@ -125,6 +125,7 @@ class Settings:
     log_level: LogLevel
     media_location: Path
     staging_location: Path
+    staging_cache_bytes: int
     engines: Mapping[MediaKind, StorageEngine]
     s3: S3Settings | None
     delivery: DeliverySettings
@@ -252,6 +253,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("IMMICH_MEDIA_LOCATION", "the folder for media on disk", _folder, "./data/media"),
     Variable("STAGING_LOCATION", "the folder for unfinished uploads and temporary copies"
              " (default: `.staging` in the media location)", _folder),
+    Variable("STAGING_CACHE_BYTES", "a number of bytes; 0 keeps no copies", _whole(0, 10**15), str(4 * 1024**3)),
     Variable("DB_URL", "`sqlite:///path/to/file.db` or `postgresql://user:password@host/database`",
              _database_url, "sqlite:///data/bucketroll.db", secret=True),
     Variable("REDIS_URL", "`redis://host:port/number`; carries the job queue instead of the database",
@@ -323,6 +325,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         log_level=values["IMMICH_LOG_LEVEL"],
         media_location=media_location,
         staging_location=values["STAGING_LOCATION"] or media_location / ".staging",
+        staging_cache_bytes=values["STAGING_CACHE_BYTES"],
         engines=MappingProxyType(engines),
         s3=s3,
         delivery=delivery,

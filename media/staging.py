@@ -1,12 +1,11 @@
 """Staging: temporary files on local disk, in a folder that dies with its process."""
 
-import errno
 import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
@@ -17,11 +16,17 @@ from uuid import uuid4
 from zlib import crc32
 
 from errors import StorageFull
+from media.disk import MakeRoom, full_disk_told, write_all
+from media.staging_cache import StagingCache
+from storage.core import StorageFolder
 from storage.service import AppStorageService
 
+# Beside the folders of processes.
+CACHE_FOLDER = "originals"
 _LOCK_NAME = "lock"
 _CHUNK = 1024 * 1024
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
+_ORIGINALS = (f"{StorageFolder.UPLOAD}/", f"{StorageFolder.LIBRARY}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,17 @@ class StagedFile:
     """A new private file that counts and hashes what is written to it.
 
     Used as a context manager; when the block ends the file is removed, unless it was moved away.
-    Writing raises StorageFull where the disk has no room left.
+    Writing raises StorageFull where the disk has no room left and `make_room` makes none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, make_room: MakeRoom) -> None:
         self.path = path
         self.size = 0
+        self._make_room = make_room
         self._crc32 = 0
         # SHA-1 because the clients send it; it is an address here, not a signature.
         self._sha1 = sha1(usedforsecurity=False)
-        with _full_disk():
+        with full_disk_told():
             self._file = _create(path)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -54,10 +60,7 @@ class StagedFile:
         self._sha1.update(data)
         self._crc32 = crc32(data, self._crc32)
         self.size += len(data)
-        rest = memoryview(data)
-        with _full_disk():
-            while rest:
-                rest = rest[os.write(self._file, rest):]
+        write_all(self._file, data, self._make_room)
 
     @property
     def digest(self) -> Digest:
@@ -71,7 +74,7 @@ class StagedFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         try:
-            with _full_disk():
+            with full_disk_told():
                 os.close(self._file)
         finally:
             self.path.unlink(missing_ok=True)
@@ -97,11 +100,13 @@ class Staging:
     Each process keeps its files in a sub-folder of its own, made when first needed (so also
     after a fork) and marked by a lock that the kernel lets go of when the process ends, however
     it ends. Sub-folders whose lock is free are swept away, at the start and by `sweep`.
-    Threads may share an instance.
+    Threads may share an instance. Beside them lies the cache of staged originals (StagingCache)
+    of at most `cache_bytes`, which all processes share.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache_bytes: int) -> None:
         self._root = folder.absolute()
+        self._cache = StagingCache(self._root / CACHE_FOLDER, cache_bytes)
         self._guard = Lock()
         self._own: _OwnFolder | None = None
         self._root.mkdir(parents=True, exist_ok=True)
@@ -112,7 +117,7 @@ class Staging:
 
         Raises StorageFull.
         """
-        return StagedFile(self.new_path(suffix))
+        return StagedFile(self.new_path(suffix), self._cache.make_room)
 
     def new_path(self, suffix: str = "") -> Path:
         """A path that nobody else uses; whoever makes a file there removes it.
@@ -125,8 +130,9 @@ class Staging:
     def stage_to_temp(self, storage: AppStorageService, path: str) -> Iterator[Path]:
         """The object at a stored path as a local file, for the time of the block (RFC, `stageToTemp`).
 
-        Where the engine keeps files it is the object itself: read it, never change it. Else a
-        temporary copy, made in bounded memory by one read of the store and removed at the end.
+        Where the engine keeps files it is the object itself: read it, never change it. Else it is a
+        copy, made in bounded memory by one read of the store: of an original in the cache, where
+        it has room and does not have it already; of anything else for this block only.
         Raises ObjectNotFound, StorageFull, and StorageUnavailable where the bytes break off.
         """
         local = storage.local_path(path)
@@ -135,10 +141,33 @@ class Staging:
             storage.head(path)
             yield local
             return
-        copy = self.new_path(Path(path).suffix)
+        source = _Stored(storage, path)
+        with ExitStack() as stack:
+            cached = stack.enter_context(self._cache.pinned(path, source)) if source.never_changes else None
+            yield cached or stack.enter_context(self._copied(source))
+
+    def seed(self, storage: AppStorageService, path: str, file: Path, size: int) -> None:
+        """Keeps a staged file of so many bytes, just stored as an original, as the cached copy of its object.
+
+        The file may be gone afterwards. Nothing is kept where the engine keeps files itself, or there is no room.
+        """
+        if storage.local_path(path) is None and _Stored(storage, path).never_changes:
+            self._cache.adopt(path, file, size)
+
+    def forget(self, path: str) -> None:
+        """Drops the cached copy of an object that is gone."""
+        self._cache.forget(path)
+
+    @contextmanager
+    def _copied(self, source: "_Stored") -> Iterator[Path]:
+        copy = self.new_path(Path(source.path).suffix)
         try:
-            with storage.read_stream(path) as stream, _full_disk(), os.fdopen(_create(copy), "wb") as file:
-                shutil.copyfileobj(stream, file, _CHUNK)
+            with full_disk_told():
+                file = _create(copy)
+            try:
+                source.copy_to(lambda data: write_all(file, data, self._cache.make_room))
+            finally:
+                os.close(file)
             yield copy
         finally:
             copy.unlink(missing_ok=True)
@@ -149,11 +178,12 @@ class Staging:
     ) -> Iterator[TempOutput]:
         """A temporary file to write to that becomes the object at a stored path (RFC, `uploadFromTemp`).
 
-        Uploaded and removed when the block ends; an error in the block uploads nothing.
+        Uploaded and removed when the block ends; an error in the block uploads nothing. A full
+        disk in the block is told as StorageFull, and another attempt finds more room.
         """
         output = TempOutput(self.new_path(Path(path).suffix))
         try:
-            with _full_disk():
+            with self._relieved():
                 yield output
             output._digest = digest_of(output.path)
             storage.upload_file(output.path, path, content_type=content_type)
@@ -161,10 +191,11 @@ class Staging:
             output.path.unlink(missing_ok=True)
 
     def sweep(self) -> int:
-        """Removes the sub-folders of processes that have ended; returns how many."""
-        own = self._own.path if self._own is not None else None
+        """Removes the sub-folders of processes that have ended; returns how many. Tidies the cache."""
+        self._cache.sweep()
+        kept = (self._own.path if self._own is not None else None, self._root / CACHE_FOLDER)
         folders = [entry for entry in self._root.iterdir() if entry.is_dir() and not entry.is_symlink()]
-        return sum(_remove_if_dead(folder) for folder in folders if folder != own)
+        return sum(_remove_if_dead(folder) for folder in folders if folder not in kept)
 
     def close(self) -> None:
         """Removes what this process staged; the instance may be used again afterwards."""
@@ -173,12 +204,21 @@ class Staging:
             if own is not None:
                 own.close()
 
+    @contextmanager
+    def _relieved(self) -> Iterator[None]:
+        try:
+            with full_disk_told():
+                yield
+        except StorageFull:
+            self._cache.make_room(0)
+            raise
+
     def _folder(self) -> Path:
         with self._guard:
             if self._own is None or self._own.pid != os.getpid():
                 if self._own is not None:
                     self._own.close()
-                with _full_disk():
+                with full_disk_told():
                     self._own = _OwnFolder(self._root)
             return self._own.path
 
@@ -192,6 +232,28 @@ def digest_of(path: Path) -> Digest:
             crc = crc32(chunk, crc)
             size += len(chunk)
     return Digest(size, hashed.digest(), crc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An object of a store, to be copied."""
+
+    storage: AppStorageService
+    path: str
+
+    @property
+    def never_changes(self) -> bool:
+        """Of originals alone; sidecars, which lie among them, and what is derived from them are written anew."""
+        key = self.storage.locate(self.path).key
+        return key.startswith(_ORIGINALS) and not key.lower().endswith(".xmp")
+
+    def size(self) -> int:
+        return self.storage.head(self.path).size
+
+    def copy_to(self, write: Callable[[bytes], None]) -> None:
+        with self.storage.read_stream(self.path) as stream:
+            while chunk := stream.read(_CHUNK):
+                write(chunk)
 
 
 class _OwnFolder:
@@ -249,13 +311,3 @@ def _is_still_there(folder: Path, lock: int) -> bool:
 def _create(path: Path) -> int:
     # Readable as the umask says, as it may be moved to where a web server reads it; the folder is private.
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-
-
-@contextmanager
-def _full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull("The staging disk has no room left") from error
-        raise

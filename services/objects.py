@@ -101,6 +101,7 @@ def remove_disowned(system: System, paths: Iterable[str]) -> int:
     """Deletes objects that were taken over, then their announcements; returns how many went."""
     removed = 0
     for path in paths:
+        system.staging.forget(path)
         try:
             system.storage.delete(path)
         except StorageError as error:

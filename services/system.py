@@ -46,6 +46,6 @@ def open_system(settings: Settings) -> System:
         settings=settings,
         database=database,
         storage=open_storage(settings),
-        staging=Staging(settings.staging_location),
+        staging=Staging(settings.staging_location, settings.staging_cache_bytes),
         carrier=open_carrier(settings),
     )

@@ -167,12 +167,15 @@ def _place(system: System, file: ReceivedFile, key: StorageKey) -> _Part:
 
 
 def _put(system: System, part: _Part) -> None:
+    """Puts the object; the received file stays as its local copy, so that its jobs need not fetch it."""
     system.storage.upload_file(
         part.file.path,
         part.path,
         content_type=mime.content_type_of(part.path),
         metadata={"sha1": part.file.digest.sha1.hex()},
     )
+    # Before the rows, since workers are rung with them; where these fail, the copy goes with the object.
+    system.staging.seed(system.storage, part.path, part.file.path, part.file.digest.size)
 
 
 def _keep(system: System, auth: Auth, new: NewAsset, parts: list[_Part]) -> UUID:

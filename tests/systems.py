@@ -83,7 +83,7 @@ def running_system(environ: dict[str, str]) -> Iterator[System]:
         settings=settings,
         database=hurried(Database(settings.database_url)),
         storage=open_storage(settings),
-        staging=Staging(settings.staging_location),
+        staging=Staging(settings.staging_location, settings.staging_cache_bytes),
         carrier=SilentCarrier(),
     )
     yield system

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from errors import StorageFull, StorageUnavailable
-from media.staging import StagedFile
+from media.staging import CACHE_FOLDER, StagedFile
 from models.assets import Asset, AssetFile, AssetVisibility
 from models.jobs import Job
 from models.objects import PendingObject, StoredObject
@@ -39,7 +39,9 @@ def stored_keys(system: System) -> list[str]:
 
 
 def staged(system: System) -> list[Path]:
-    return [path for path in system.settings.staging_location.rglob("*") if path.is_file() and path.name != "lock"]
+    """What lies in staging, the cache of originals aside."""
+    files = [path for path in system.settings.staging_location.rglob("*") if path.is_file() and path.name != "lock"]
+    return [path for path in files if path.parent.name != CACHE_FOLDER]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import boto3
 from sqlalchemy import URL, func, select, update
 
 from config import Settings, load_settings
+from media.staging import CACHE_FOLDER
 from models.assets import Asset, AssetFile
 from models.base import Base, Database, utc_now
 from models.jobs import Job, JobStatus
@@ -82,8 +83,9 @@ class Inside:
             return session.scalar(select(func.count()).select_from(model)) or 0
 
     def staged(self) -> set[Path]:
-        """Every file in staging, the locks of living processes aside."""
-        return {path for path in self.settings.staging_location.rglob("*") if path.is_file() and path.name != "lock"}
+        """Every file in staging, the locks of living processes and the cache of originals aside."""
+        files = (path for path in self.settings.staging_location.rglob("*") if path.is_file() and path.name != "lock")
+        return {path for path in files if path.parent.name != CACHE_FOLDER}
 
     def open_uploads(self) -> int:
         """Multipart uploads that were begun and neither finished nor aborted."""

@@ -45,6 +45,6 @@ def remote_storage(media_folder: Path) -> AppStorageService:
 
 @pytest.fixture
 def staging(tmp_path: Path) -> Iterator[Staging]:
-    staging = Staging(tmp_path / "staging")
+    staging = Staging(tmp_path / "staging", 0)
     yield staging
     staging.close()

@@ -27,7 +27,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from media.staging import Staging
-staging = Staging(Path(sys.argv[1]))
+staging = Staging(Path(sys.argv[1]), 0)
 with staging.new_file() as staged:
     staged.write(b"unfinished")
     print(staged.path, flush=True)
@@ -108,14 +108,14 @@ def test_the_folder_of_a_killed_process_is_swept(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert staged.exists()
-        staging = Staging(tmp_path)
+        staging = Staging(tmp_path, 0)
         assert not staged.parent.exists()
         assert staging.sweep() == 0
 
 
 def test_the_folder_of_a_live_process_is_left_alone(tmp_path: Path) -> None:
     with other_process(tmp_path) as (process, staged):
-        staging = Staging(tmp_path)
+        staging = Staging(tmp_path, 0)
         assert staging.sweep() == 0
         assert staged.read_bytes() == b"unfinished"
         process.communicate("end")
@@ -130,7 +130,7 @@ def test_a_sweep_leaves_the_own_files_alone(staging: Staging) -> None:
 
 def test_a_process_killed_before_it_locked_its_folder_is_swept_too(tmp_path: Path) -> None:
     (tmp_path / "0123").mkdir()
-    assert Staging(tmp_path).sweep() == 0
+    assert Staging(tmp_path, 0).sweep() == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,9 +139,9 @@ def test_processes_that_start_at_once_do_not_sweep_each_other(tmp_path: Path) ->
 
     def start() -> None:
         for _ in range(40):
-            staging = Staging(tmp_path)
+            staging = Staging(tmp_path, 0)
             with staging.new_file() as staged:
-                Staging(tmp_path).sweep()
+                Staging(tmp_path, 0).sweep()
                 if not staged.path.exists():
                     lost.append(staged.path)
             staging.close()
@@ -170,12 +170,12 @@ def test_a_fork_gets_a_folder_of_its_own_and_takes_only_that_away(staging: Stagi
         assert childs.parent != staged.path.parent
         assert not childs.parent.exists()
         assert staged.path.exists()
-        assert Staging(staged.path.parent.parent).sweep() == 0
+        assert Staging(staged.path.parent.parent, 0).sweep() == 0
         assert staged.path.exists()
 
 
 def test_closing_removes_everything_and_may_be_followed_by_more(tmp_path: Path) -> None:
-    staging = Staging(tmp_path)
+    staging = Staging(tmp_path, 0)
     staging.new_path().write_bytes(b"left over")
     staging.close()
     assert list(tmp_path.iterdir()) == []
