@@ -54,7 +54,7 @@ def library() -> Response:
     cursor = None if before is None else PageCursor.parse(before)
     found = timeline.library_page(current_system(), who, before=cursor, limit=PAGE_SIZE)
     return page("library.html", months=months_of(found.photos), next_cursor=found.next_cursor,
-                is_first=before is None, pickable=PICKABLE)  # fmt: skip
+                is_first=before is None, pickable=PICKABLE, album_id=None)  # fmt: skip
 
 
 @bp.get("/photos/tiles")

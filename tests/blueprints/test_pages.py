@@ -194,6 +194,8 @@ def test_the_library_shows_photos_by_month_and_day(at_home: FlaskClient, system:
     text = at_home.get("/").text
     assert re.findall(r"<h2>(.*?)</h2>", text)[0] == "May 2024"
     assert re.findall(r"<h3>(.*?)</h3>", text) == ["Thu 2 May 2024", "Wed 1 May 2024"]
+    tiles = [link for link in Elements(text).of("a") if "data-id" in link]
+    assert [link["href"] for link in tiles] == [f"/photos/{link['data-id']}" for link in tiles]
     alts = [one["alt"] for one in Elements(text).of("img")]
     assert alts == ["evening.jpg, Thu 2 May 2024, 01:00", "morning.jpg, Wed 1 May 2024, 10:00"]
 

@@ -1,11 +1,13 @@
 """A headless Chromium for the tests of the pages."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -46,6 +48,16 @@ return complaints;
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An answer that the browser got; `asked` and `told` are headers by their names in small letters."""
+
+    url: str
+    status: int
+    asked: Mapping[str, str]
+    told: Mapping[str, str]
+
+
 class Browser:
     """One Chromium; selectors are CSS."""
 
@@ -81,6 +93,13 @@ class Browser:
         """A key on whatever has the focus."""
         self.driver.switch_to.active_element.send_keys(key)
 
+    def chord(self, modifier: str, key: str) -> None:
+        """A key on whatever has the focus, while another is held down."""
+        ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
+
+    def click_holding(self, modifier: str, element: WebElement) -> None:
+        ActionChains(self.driver).key_down(modifier).click(element).key_up(modifier).perform()
+
     def run(self, script: str, *values: Any) -> Any:
         return self.driver.execute_script(script, *values)
 
@@ -96,6 +115,27 @@ class Browser:
         """The viewport in CSS pixels; below 500 as a phone."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def touch(self, is_on: bool) -> None:
+        """Whether there are fingers instead of a mouse."""
+        self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": is_on})
+
+    def scripting(self, is_on: bool) -> None:
+        """Whether pages may run scripts, from the next one on."""
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not is_on})
+
+    def saved(self, name: str) -> bytes:
+        """The bytes of a download, as soon as it is complete; its file is gone afterwards."""
+        file = self.downloads / name
+        self.wait_for(file.exists, f"the download of {name}; there are {sorted(self.downloads.iterdir())}")
+        data = file.read_bytes()
+        file.unlink()
+        return data
+
+    def exchanges(self) -> list[Exchange]:
+        """What the browser got from servers since it was last asked, redirects included."""
+        lines = self.driver.get_log("performance")  # type: ignore[no-untyped-call]  # selenium left it untyped
+        return _exchanges([json.loads(line["message"])["message"] for line in lines])
 
     def console(self) -> list[str]:
         """Errors that the console has shown since it was last asked."""
@@ -113,6 +153,29 @@ class Browser:
         return width
 
 
+def _exchanges(events: list[dict[str, Any]]) -> list[Exchange]:
+    """From the events of Chromium's network log; what went over the wire is told apart from what was wanted."""
+    asked: dict[str, dict[str, str]] = {}
+    for event in events:
+        if event["method"] in ("Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo"):
+            values = event["params"]
+            asked.setdefault(values["requestId"], {}).update(values.get("request", values)["headers"])
+    found = []
+    for event in events:
+        values = event["params"]
+        answer = values.get("redirectResponse") if event["method"] == "Network.requestWillBeSent" else None
+        if event["method"] == "Network.responseReceived":
+            answer = values["response"]
+        if answer is not None:
+            found.append(_exchange(answer, asked.get(values["requestId"], {})))
+    return found
+
+
+def _exchange(answer: dict[str, Any], asked: dict[str, str]) -> Exchange:
+    sent, told = ({name.lower(): value for name, value in some.items()} for some in (asked, answer["headers"]))
+    return Exchange(answer["url"], answer["status"], sent, told)
+
+
 @contextmanager
 def chromium(folder: Path) -> Iterator[Browser]:
     """A browser that keeps its profile and its downloads in the folder."""
@@ -123,7 +186,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
     for flag in (*_FLAGS, f"user-data-dir={folder / 'profile'}"):
         options.add_argument(f"--{flag}")
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = Chrome(options, ChromeService(str(DRIVER)))
     try:
         browser = Browser(driver, downloads)

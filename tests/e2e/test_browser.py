@@ -19,7 +19,7 @@ pytestmark = pytest.mark.servers
 
 EMAIL = "ann@example.com"
 PHOTOS = {f"photo {number} #1.jpg": picture(number, ".jpg", (900, 600 + 60 * number)) for number in range(3)}
-PAGES = ("/", "/account", "/admin/users", "/admin/storage")
+PAGES = ("/", "/albums", "/account", "/admin/users", "/admin/storage")
 # What a page gets from somebody who drags a file onto it.
 _DROP = """
 const [name, base64] = arguments;
