@@ -4,7 +4,7 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,6 +14,7 @@ from typing import IO
 from errors import MediaError, ToolFailed, ToolTimeout
 
 _TAIL = 4096
+_LONGEST_LINE = 64 * 1024
 
 
 def run(args: Sequence[str | Path], *, timeout: float) -> bytes:
@@ -35,6 +36,23 @@ def run(args: Sequence[str | Path], *, timeout: float) -> bytes:
         if process.returncode:
             raise ToolFailed(name, process.returncode, _tail(errors))
     return output
+
+
+def follow(args: Sequence[str | Path], tell: Callable[[str], object], *, timeout: float, silence: float) -> None:
+    """Runs a program as `run` does, and tells each line of its standard output as it comes.
+
+    Raises ToolTimeout also where it says nothing for `silence` seconds.
+    """
+    name = Path(args[0]).name
+    with TemporaryFile() as errors:
+        process = _start(args, stdin=subprocess.DEVNULL, stderr=errors)
+        with process:
+            try:
+                _tell_lines(process, name, tell, monotonic() + timeout, silence)
+            finally:
+                _kill_group(process)
+        if process.returncode:
+            raise ToolFailed(name, process.returncode, _tail(errors))
 
 
 class KeptOpen:
@@ -99,6 +117,30 @@ def _start(args: Sequence[str | Path], *, stdin: int, stderr: int | IO[bytes]) -
         )
     except FileNotFoundError:
         raise ToolFailed(str(args[0]), 127, "the program is not installed") from None
+
+
+def _tell_lines(
+    process: "subprocess.Popen[bytes]", name: str, tell: Callable[[str], object], deadline: float, silence: float
+) -> None:
+    """Reads standard output to its end, and waits for the program to end itself."""
+
+    def patience() -> float:
+        return max(0.0, min(silence, deadline - monotonic()))
+
+    rest = b""
+    with selectors.DefaultSelector() as selector, suppress(subprocess.TimeoutExpired):
+        descriptor = selector.register(_pipe(process.stdout, name), selectors.EVENT_READ).fd
+        while selector.select(patience()):
+            data = os.read(descriptor, 65536)
+            if not data:
+                process.wait(patience())
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                tell(line.decode("utf-8", "replace"))
+            if len(rest) > _LONGEST_LINE:
+                raise MediaError(f"{name} says a line without an end")
+    raise ToolTimeout(f"{name} took too long, or did nothing for {silence:g} seconds")
 
 
 def _pipe(pipe: IO[bytes] | None, name: str) -> IO[bytes]:

@@ -89,6 +89,13 @@ def test_each_script_is_executable_and_can_be_parsed(script: str) -> None:
     subprocess.run(["bash", "-n", path], check=True)
 
 
+# The packages that `make run` needs, by the command that tells that one is there.
+FOR_RUN = dict(
+    pair.split(":")
+    for pair in re.findall(r"^for_run=\((.*?)\)", (ROOT / "deploy/packages.sh").read_text(), re.M | re.S)[0].split()
+)
+
+
 @pytest.fixture
 def bare_machine(tmp_path: Path) -> Path:
     """A PATH on which there is only what every Debian has."""
@@ -112,15 +119,15 @@ def ask(script: str, *arguments: str, path: Path) -> subprocess.CompletedProcess
 def test_what_cannot_be_installed_is_named(bare_machine: Path) -> None:
     done = ask("packages.sh", "run", path=bare_machine)
     assert done.returncode == 1
-    assert "Missing: libimage-exiftool-perl. There is no apt-get here" in done.stderr
+    assert f"Missing: {' '.join(FOR_RUN.values())}. There is no apt-get here" in done.stderr
 
 
 def test_a_missing_system_package_is_installed_and_then_left_alone(bare_machine: Path) -> None:
     put(bare_machine, "sudo", '"$@"')
-    exiftool = bare_machine / "exiftool"
-    put(bare_machine, "apt-get", f"[[ $1 = update ]] || {{ touch {exiftool}; chmod +x {exiftool}; }}")
+    commands = " ".join(str(bare_machine / command) for command in FOR_RUN)
+    put(bare_machine, "apt-get", f"[[ $1 = update ]] || {{ touch {commands}; chmod +x {commands}; }}")
     first, second = (ask("packages.sh", "run", path=bare_machine) for _ in range(2))
-    assert (first.returncode, first.stdout) == (0, "Installing system packages: libimage-exiftool-perl\n")
+    assert (first.returncode, first.stdout) == (0, f"Installing system packages: {' '.join(FOR_RUN.values())}\n")
     assert (second.returncode, second.stdout) == (0, "")
 
 
@@ -129,7 +136,7 @@ def test_a_failed_installation_is_told(bare_machine: Path) -> None:
     put(bare_machine, "apt-get", "exit 100")
     done = ask("packages.sh", "run", path=bare_machine)
     assert done.returncode == 1
-    assert "apt-get could not install: libimage-exiftool-perl" in done.stderr
+    assert f"apt-get could not install: {' '.join(FOR_RUN.values())}" in done.stderr
 
 
 def test_a_python_that_is_too_old_is_told(bare_machine: Path) -> None:
