@@ -18,7 +18,7 @@ from services.system import System
 from tests.blueprints.forms import DATES, kept, photo
 from tests.pages import Elements, submit
 from tests.rows import add_album, add_asset
-from tests.systems import MakeUser, Person
+from tests.systems import MakeUser, Person, on_every_database
 
 Library = list[tuple[str, bytes]]
 LATER = {name: value.replace("2024-05-0", "2024-06-1") for name, value in DATES.items()}
@@ -87,6 +87,7 @@ def test_an_archive_of_several_days_is_named_after_the_first_and_the_last(
     assert "/photos-2024-05-01-to-2024-06-11.zip?" in chosen(at_home, later, library[0][0]).location
 
 
+@on_every_database
 def test_a_live_photo_comes_with_its_video(at_home: FlaskClient, live: Library) -> None:
     (still_id, still), (_, video) = live
     assert members(at_home.get(chosen(at_home, still_id).location)) == {"live.heic": still, "live.mov": video}
@@ -134,6 +135,7 @@ def test_tens_of_thousands_of_photos_fit_into_a_form(at_home: FlaskClient, libra
     assert len(members(at_home.get(chosen(at_home, *ids).location))) == 3
 
 
+@on_every_database
 def test_an_album_comes_under_its_name(
     at_home: FlaskClient, system: System, admin: Person, library: Library, live: Library
 ) -> None:
