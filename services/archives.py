@@ -10,18 +10,18 @@ from itertools import groupby, islice
 from uuid import UUID
 from zlib import crc32
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
-from errors import ObjectNotFound
+from errors import ObjectNotFound, UnmanagedPath
 from media.zip_layout import Member, MemberBytes, ZipLayout
 from media.zip_names import archive_names
 from media.zip_stream import ArchiveBody, Unsummed, laid_out, streamed
-from models.albums import Album, AlbumAsset, AlbumUser
 from models.assets import Asset
 from models.base import utc_now
 from models.objects import StoredObject
 from services.access import no_access
 from services.permissions import Permission
+from services.sharing import is_shared_with
 from services.system import System
 from storage.backend import ReadStream
 from storage.types import ByteRange, StorageKey
@@ -147,13 +147,8 @@ def _files_of(system: System, user_id: UUID, asset_ids: Sequence[UUID]) -> list[
 
 
 def may_download(user_id: UUID) -> ColumnElement[bool]:
-    """Which assets a user may download: their own, and what lies in albums that they see."""
-    shared = (
-        exists()
-        .where(AlbumAsset.asset_id == Asset.id, AlbumUser.album_id == AlbumAsset.album_id)
-        .where(AlbumUser.user_id == user_id, Album.id == AlbumAsset.album_id, Album.deleted_at.is_(None))
-    )
-    return or_(Asset.owner_id == user_id, shared & Asset.deleted_at.is_(None))
+    """Which assets a user may download: their own, and what others share with them."""
+    return or_(Asset.owner_id == user_id, is_shared_with(user_id))
 
 
 def batches(asset_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
@@ -166,7 +161,10 @@ def batches(asset_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
 def _is_known_missing(system: System, file: ArchiveFile) -> bool:
     if file.sha1 is None or file.missing_at is not None:
         return True
-    local = system.storage.local_path(file.path)
+    try:
+        local = system.storage.local_path(file.path)
+    except UnmanagedPath:
+        return True
     if local is None or local.is_file():
         return False
     # Says apart what is gone and what is unmounted: an absent disk is no absent file.

@@ -437,3 +437,32 @@ def test_a_thousand_members_are_resumed_quickly(client: FlaskClient, admin: Pers
     assert part.data == whole.data[asked : asked + 11]
     assert len(opened) <= 2
     assert utc_now() > datetime.fromisoformat(DATES["fileModifiedAt"])
+
+
+def test_a_guest_gets_a_shared_live_photo_with_its_video_and_nothing_that_is_locked_away(
+    client: FlaskClient, admin: Person, make_user: MakeUser, system: System
+) -> None:
+    video = kept(client, admin.headers, photo(100), name="live.mov")
+    still = kept(client, admin.headers, photo(200), name="live.jpg", livePhotoVideoId=video)
+    secret = kept(client, admin.headers, photo(300), name="secret.jpg")
+    shared = {"albumName": "A", "assetIds": [still, secret]}
+    album_id = client.post("/api/albums", json=shared, headers=admin.headers).get_json()["id"]
+    guest = make_user("guest@example.com")
+    with system.database.write() as session:
+        session.add(AlbumUser(album_id=UUID(album_id), user_id=guest.id))
+        session.execute(
+            update(Asset).where(Asset.id == UUID(secret)).values(visibility=AssetVisibility.LOCKED)
+        )
+    asked = info(client, guest, albumId=album_id).get_json()["archives"][0]["assetIds"]
+    assert asked == [still, video]
+    assert list(members(archive(client, guest, [*asked, secret]).data)) == ["live.jpg", "live.mov"]
+
+
+def test_what_lies_outside_of_every_mount_is_missing(
+    client: FlaskClient, admin: Person, system: System, library: Library
+) -> None:
+    path = path_of(system, library[0][0])
+    with system.database.write() as session:
+        session.execute(update(Asset).where(Asset.original_path == path).values(original_path="/elsewhere/a.jpg"))
+        session.execute(update(StoredObject).where(StoredObject.path == path).values(path="/elsewhere/a.jpg"))
+    assert "_missing.txt" in members(archive(client, admin, ids_of(library)).data)
