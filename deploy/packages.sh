@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # command:package
-for_run=(exiftool:libimage-exiftool-perl ffmpeg:ffmpeg)
+for_run=(exiftool:libimage-exiftool-perl identify:imagemagick ffmpeg:ffmpeg)
 for_test=(initdb:postgresql redis-server:redis-server nginx:nginx chromium:chromium
           chromedriver:chromium-driver node:nodejs npm:npm curl:curl)
 # Tests that start no server run these.

@@ -10,10 +10,11 @@ from config import MediaKind
 from errors import UnsupportedMedia
 from jobs.names import JobName
 from jobs.registry import job
-from media import images, mime
+from media import images, mime, workshop
 from media.images import Preview
 from media.staging import Digest
-from models.assets import Asset, AssetFile, AssetFileType, AssetVisibility
+from models.assets import Asset, AssetDamage, AssetFile, AssetFileType, AssetVisibility
+from models.base import utc_now
 from models.objects import StoredObject
 from services import objects
 from services.assets import has_thumbnails
@@ -37,15 +38,16 @@ def generate_thumbnails(system: System, id: UUID) -> None:
     """Makes preview, thumbnail and thumbhash of an asset, or makes them again.
 
     The original is read once and decoded once. Objects come first, all rows in one commit; an
-    asset that is deleted meanwhile takes them with it. Raises UnsupportedMedia and MediaError,
-    which set the job aside for an admin to see.
+    asset that is deleted meanwhile takes them with it. What is wrong with a damaged original is
+    noted with the asset. Raises UnsupportedMedia and MediaError, which set the job aside for an
+    admin to see; the process that decodes may have died of something else, and that is tried again.
     """
     with system.database.read() as session:
         asset = session.get(Asset, id)
     if asset is None or asset.visibility == AssetVisibility.HIDDEN:
         return
-    extension = mime.extension_of(asset.original_path)
-    if not has_thumbnails(asset) or not images.can_decode(extension):
+    if not has_thumbnails(asset):
+        extension = mime.extension_of(asset.original_path)
         raise UnsupportedMedia(f"No thumbnail can be made of {extension or 'this'} files")
     preview, files = _make(system, asset)
     _attach(system, asset, preview, files)
@@ -61,7 +63,7 @@ def _make(system: System, asset: Asset) -> tuple[Preview, list[_DerivedFile]]:
         staging.upload_from_temp(storage, preview_path, content_type="image/jpeg") as preview,
         staging.upload_from_temp(storage, thumbnail_path, content_type="image/webp") as thumbnail,
     ):
-        made = images.make_previews(source, preview.path, thumbnail.path)
+        made = workshop.run(images.make_previews, source, preview.path, thumbnail.path)
         sizes = {preview_path: preview.path.stat().st_size, thumbnail_path: thumbnail.path.stat().st_size}
         objects.announce_all(system, sizes)
     return made, [
@@ -83,10 +85,18 @@ def _attach(system: System, asset: Asset, preview: Preview, files: list[_Derived
             unwanted = [file.path for file in files]
         else:
             found.thumbhash = preview.thumbhash
+            _note_damage(session, found, preview.damage)
             unwanted = [path for file in files if (path := _replace(session, found, file)) is not None]
         if unwanted:
             objects.disown(session, unwanted)
     objects.remove_disowned(system, unwanted)
+
+
+def _note_damage(session: Session, asset: Asset, damage: str | None) -> None:
+    """Puts what is wrong with the original in the place of what was said before."""
+    session.execute(delete(AssetDamage).where(AssetDamage.asset_id == asset.id))
+    if damage is not None:
+        session.add(AssetDamage(asset_id=asset.id, message=damage, found_at=utc_now()))
 
 
 def _replace(session: Session, asset: Asset, file: _DerivedFile) -> str | None:

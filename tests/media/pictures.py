@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pillow_heif
+import pillow_jxl  # noqa: F401 - teaches Pillow to write JPEG XL
 from PIL import Image, ImageCms
 
 RED, GREEN, BLUE, GREY = (230, 20, 20), (20, 200, 20), (20, 20, 230), (128, 128, 128)

@@ -1,26 +1,31 @@
 """The thumbnail job: two pictures and a hash, once or twice over, and no orphan in any case."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 from sqlalchemy import delete, func, select, update
 
-from errors import MediaError, StorageUnavailable, UnsupportedMedia
+from errors import DecoderDied, StorageUnavailable, UnsupportedMedia
+from media import images
 from media.staging import CACHE_FOLDER, digest_of
-from models.assets import Asset, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.assets import Asset, AssetDamage, AssetFile, AssetFileType, AssetVisibility
 from models.objects import PendingObject, StoredObject
 from services import objects, thumbnails
 from services.assets import has_thumbnails
 from services.system import System
 from storage.backend import ReadStream
 from storage.service import AppStorageService
+from tests.media import tasks
 from tests.services.pictures import picture, upload
 from tests.systems import Person, on_every_database
+
+ROOT = Path(__file__).parents[2]
 
 
 def files_of(system: System, asset_id: UUID) -> dict[AssetFileType, tuple[AssetFile, StoredObject]]:
@@ -197,33 +202,62 @@ def test_a_hidden_asset_gets_no_pictures(system: System, admin: Person, tmp_path
     assert files_of(system, asset_id) == {}
 
 
-def test_videos_and_raw_pictures_say_that_they_cannot_be_shown(
-    system: System, admin: Person, tmp_path: Path
-) -> None:
-    # A TIFF inside, as most RAW files are; its small embedded picture must not pass for the photo.
-    Image.new("RGB", (16, 16)).save(tmp_path / "a.tif")
-    raw = upload(system, admin, (tmp_path / "a.tif").rename(tmp_path / "a.dng"))
-    with pytest.raises(UnsupportedMedia, match=r"\.dng"):
-        thumbnails.generate_thumbnails(system, raw)
-    assert has_thumbnails(asset_of(system, raw))
-    (tmp_path / "a.mp4").write_bytes(b"video")
-    video = upload(system, admin, tmp_path / "a.mp4")
-    assert asset_of(system, video).type is AssetType.VIDEO
-    assert not has_thumbnails(asset_of(system, video))
-    with pytest.raises(UnsupportedMedia, match=r"\.mp4"):
-        thumbnails.generate_thumbnails(system, video)
+def test_the_content_of_a_file_decides_and_not_its_name(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, picture(tmp_path).rename(tmp_path / "a.dng"))
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert len(files_of(system, asset_id)) == 2
 
 
-def test_a_broken_picture_leaves_nothing_behind(system: System, admin: Person, tmp_path: Path) -> None:
-    data = picture(tmp_path).read_bytes()
-    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
+def test_a_file_that_is_no_picture_leaves_nothing_behind(system: System, admin: Person, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture" * 100)
     asset_id = upload(system, admin, tmp_path / "a.jpg")
-    with pytest.raises(MediaError):
+    with pytest.raises(UnsupportedMedia):
         thumbnails.generate_thumbnails(system, asset_id)
     assert stored_paths(system) == [asset_of(system, asset_id).original_path]
     assert announcements(system) == 0
     assert [file for file in system.settings.staging_location.rglob("*") if file.is_file()
             and file.name != "lock" and file.parent.name != CACHE_FOLDER] == []
+
+
+def damage_of(system: System, asset_id: UUID) -> str | None:
+    with system.database.read() as session:
+        return session.scalar(select(AssetDamage.message).where(AssetDamage.asset_id == asset_id))
+
+
+def test_a_damaged_original_is_shown_as_far_as_it_goes_and_says_so(
+    system: System, admin: Person, tmp_path: Path
+) -> None:
+    whole = picture(tmp_path, size=(400, 300)).read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    asset_id = upload(system, admin, tmp_path / "a.jpg")
+    for _ in range(2):
+        thumbnails.generate_thumbnails(system, asset_id)
+        assert len(files_of(system, asset_id)) == 2
+        assert "truncated" in (damage_of(system, asset_id) or "")
+    system.storage.put_object(asset_of(system, asset_id).original_path, whole)
+    system.staging.forget(asset_of(system, asset_id).original_path)
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert damage_of(system, asset_id) is None
+
+
+def test_a_process_that_dies_over_a_file_takes_nothing_along(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset_id = upload(system, admin, picture(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "make_previews", tasks.die_over)
+        with pytest.raises(DecoderDied) as died:
+            thumbnails.generate_thumbnails(system, asset_id)
+    assert died.value.retryable
+    assert announcements(system) == 0
+    thumbnails.generate_thumbnails(system, asset_id)
+    assert len(files_of(system, asset_id)) == 2
+
+
+def test_a_worker_does_not_load_what_decodes() -> None:
+    program = "import worker, sys; print({'PIL', 'numpy', 'rawpy', 'wand'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_pictures_under_an_old_name_make_room(system: System, admin: Person, tmp_path: Path) -> None:
@@ -249,19 +283,3 @@ def test_transparency_is_told_of_the_thumbnail(system: System, admin: Person, tm
     files = files_of(system, asset_id)
     assert files[AssetFileType.THUMBNAIL][0].is_transparent
     assert not files[AssetFileType.PREVIEW][0].is_transparent
-
-
-def test_the_picture_is_decoded_once(
-    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoded = []
-    real = JpegImageFile.load
-
-    def counted(self: JpegImageFile) -> object:
-        if self.tile:
-            decoded.append(self)
-        return real(self)
-
-    monkeypatch.setattr(JpegImageFile, "load", counted)
-    thumbnails.generate_thumbnails(system, upload(system, admin, picture(tmp_path)))
-    assert len(decoded) == 1
