@@ -41,6 +41,11 @@ class JobName(StrEnum):
 
     ASSET_EXTRACT_METADATA = "AssetExtractMetadata", QueueName.METADATA_EXTRACTION
     ASSET_EXTRACT_METADATA_QUEUE_ALL = "AssetExtractMetadataQueueAll", QueueName.METADATA_EXTRACTION
+    # Fills the queue with checks of sidecars.
+    SIDECAR_QUEUE_ALL = "SidecarQueueAll", QueueName.SIDECAR
+    SIDECAR_CHECK = "SidecarCheck", QueueName.SIDECAR
+    # Writes what a client edited into an asset's sidecar.
+    SIDECAR_WRITE = "SidecarWrite", QueueName.SIDECAR
     ASSET_GENERATE_THUMBNAILS = "AssetGenerateThumbnails", QueueName.THUMBNAIL_GENERATION
     ASSET_GENERATE_THUMBNAILS_QUEUE_ALL = "AssetGenerateThumbnailsQueueAll", QueueName.THUMBNAIL_GENERATION
     # Removes one asset that was deleted: its row, its objects, its share of the quota.

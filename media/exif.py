@@ -46,7 +46,7 @@ _GROUPS = (_MAKES, _MODELS, _LENSES, _DESCRIPTIONS, _POSITION)
 
 _INT4 = 2**31 - 1
 _NAME_LENGTH = 1_000
-_TEXT_LENGTH = 100_000
+LONGEST_DESCRIPTION = 100_000
 # A sidecar's position has so many decimals, give or take: a tenth of a millimetre.
 _DEGREE_DECIMALS = 9
 
@@ -207,7 +207,7 @@ def _lens(tags: Tags) -> str | None:
 
 
 def _description(tags: Tags) -> str:
-    texts = (_text(tags.get(name), _TEXT_LENGTH) for name in _DESCRIPTIONS)
+    texts = (_text(tags.get(name), LONGEST_DESCRIPTION) for name in _DESCRIPTIONS)
     return next((text for text in texts if text), "")
 
 

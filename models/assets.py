@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Double, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Identified, Timestamped
+from models.base import Base, Identified, TextList, Timestamped
 
 
 class AssetType(StrEnum):
@@ -101,8 +101,23 @@ class AssetFile(Identified, Timestamped, Base):
     is_transparent: Mapped[bool] = mapped_column("isTransparent", default=False)
 
 
+class EditedProperty(StrEnum):
+    """What clients may edit of an asset's metadata, by Immich's names of the columns; ours are the names here."""
+
+    DESCRIPTION = "description"
+    DATE_TIME_ORIGINAL = "dateTimeOriginal"
+    TIME_ZONE = "timeZone"
+    LATITUDE = "latitude"
+    LONGITUDE = "longitude"
+    RATING = "rating"
+
+    def of(self, exif: "AssetExif") -> object:
+        """Its value."""
+        return getattr(exif, self.name.lower())
+
+
 class AssetExif(Base):
-    """What the metadata job read; its row existing means that it has run."""
+    """What the metadata job read and clients edited; the job has run where the size is known."""
 
     __tablename__ = "asset_exif"
 
@@ -131,7 +146,10 @@ class AssetExif(Base):
     country: Mapped[str | None]
     description: Mapped[str] = mapped_column(default="")
     projection_type: Mapped[str | None] = mapped_column("projectionType")
+    # Stars; -1 for rejected.
     rating: Mapped[int | None]
+    # What clients edited (EditedProperty) and no sidecar says yet: reading files again leaves it alone. Never empty.
+    locked_properties: Mapped[list[str] | None] = mapped_column("lockedProperties", TextList)
 
 
 class AssetDamage(Base):

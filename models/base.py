@@ -40,7 +40,7 @@ _NAMING = {
 
 # Enumerations are stored as the text that clients see, without a type of their own in PostgreSQL.
 _EnumText = Enum(enum.Enum, native_enum=False, length=32, values_callable=lambda kind: [one.value for one in kind])
-TextList = ARRAY(Text).with_variant(JSON(), "sqlite")
+TextList = ARRAY(Text).with_variant(JSON(none_as_null=True), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -4,12 +4,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from jobs.names import JobName
 from jobs.registry import job
 from media.exif import Metadata, read_metadata
-from models.assets import Asset, AssetExif, AssetFile, AssetFileType
+from models.assets import Asset, AssetExif, AssetFile, AssetFileType, EditedProperty
 from services.system import System
 
 
@@ -19,14 +19,17 @@ def extract_metadata(system: System, id: UUID) -> None:
 
     Raises ToolFailed and ToolTimeout where exiftool cannot read the file at all.
     """
-    with system.database.read() as session:
-        asset = session.get(Asset, id)
-        sidecar_path = session.scalar(
-            select(AssetFile.path).where(AssetFile.asset_id == id, AssetFile.type == AssetFileType.SIDECAR)
-        )
-    if asset is None:
-        return
-    _keep(system, id, _read(system, asset.original_path, sidecar_path))
+    is_kept = False
+    while not is_kept:
+        with system.database.read() as session:
+            asset, sidecar_path = session.get(Asset, id), session.scalar(_sidecar_path(id))
+        if asset is None:
+            return
+        is_kept = _keep(system, id, _read(system, asset.original_path, sidecar_path), sidecar_path)
+
+
+def _sidecar_path(asset_id: UUID) -> Select[str]:
+    return select(AssetFile.path).where(AssetFile.asset_id == asset_id, AssetFile.type == AssetFileType.SIDECAR)
 
 
 def _read(system: System, path: str, sidecar_path: str | None) -> Metadata:
@@ -37,19 +40,27 @@ def _read(system: System, path: str, sidecar_path: str | None) -> Metadata:
         return read_metadata(stage(path), None if sidecar_path is None else stage(sidecar_path))
 
 
-def _keep(system: System, asset_id: UUID, metadata: Metadata) -> None:
+def _keep(system: System, asset_id: UUID, metadata: Metadata, sidecar_path: str | None) -> bool:
+    """Writes the rows; False where the sidecar that was read is not the asset's any more."""
     with system.database.write() as session:
-        # The lock keeps the asset from being removed between this look and the commit.
+        # The lock keeps the asset from being edited or removed between this look and the commit.
         asset = session.get(Asset, asset_id, with_for_update=True)
         if asset is None:
-            return
+            return True
+        if session.scalar(_sidecar_path(asset_id)) != sidecar_path:
+            return False
         exif = session.get(AssetExif, asset_id)
         if exif is None:
             exif = AssetExif(asset_id=asset_id)
             session.add(exif)
-        _date(asset, exif, metadata)
+        locked = frozenset(exif.locked_properties or ())
+        if EditedProperty.DATE_TIME_ORIGINAL not in locked:
+            _date(asset, exif, metadata)
         _describe(exif, metadata)
+        _describe_unless(locked, exif, metadata)
+        exif.modify_date = asset.file_modified_at
         asset.width, asset.height = metadata.width, metadata.height
+    return True
 
 
 def _date(asset: Asset, exif: AssetExif, metadata: Metadata) -> None:
@@ -62,7 +73,6 @@ def _date(asset: Asset, exif: AssetExif, metadata: Metadata) -> None:
         asset.local_date_time = asset.file_created_at
     exif.date_time_original = asset.file_created_at
     exif.time_zone = taken.zone if taken is not None else None
-    exif.modify_date = asset.file_modified_at
 
 
 def _describe(exif: AssetExif, metadata: Metadata) -> None:
@@ -72,6 +82,14 @@ def _describe(exif: AssetExif, metadata: Metadata) -> None:
     exif.orientation = metadata.orientation
     exif.f_number, exif.focal_length = metadata.f_number, metadata.focal_length
     exif.iso, exif.exposure_time = metadata.iso, metadata.exposure_time
-    exif.latitude, exif.longitude = metadata.latitude, metadata.longitude
-    exif.description, exif.rating = metadata.description, metadata.rating
     exif.projection_type = metadata.projection_type
+
+
+def _describe_unless(locked: frozenset[str], exif: AssetExif, metadata: Metadata) -> None:
+    """What clients may edit, where they have not done so since the sidecar was written."""
+    if EditedProperty.LATITUDE not in locked:
+        exif.latitude, exif.longitude = metadata.latitude, metadata.longitude
+    if EditedProperty.DESCRIPTION not in locked:
+        exif.description = metadata.description
+    if EditedProperty.RATING not in locked:
+        exif.rating = metadata.rating

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, not_, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
 
 from errors import BadRequest
 from jobs import ledger
@@ -23,6 +25,7 @@ BATCH = 1000
 _FILLED_BY = {
     QueueName.METADATA_EXTRACTION: JobName.ASSET_EXTRACT_METADATA_QUEUE_ALL,
     QueueName.THUMBNAIL_GENERATION: JobName.ASSET_GENERATE_THUMBNAILS_QUEUE_ALL,
+    QueueName.SIDECAR: JobName.SIDECAR_QUEUE_ALL,
 }
 
 
@@ -109,7 +112,7 @@ def retry_failed(system: System, name: QueueName) -> int:
 @job(JobName.ASSET_EXTRACT_METADATA_QUEUE_ALL)
 def fill_metadata_extraction(system: System, force: bool) -> None:
     """Enqueues the metadata job of every asset that was never looked into, or of every asset."""
-    looked_into = select(AssetExif.asset_id).where(AssetExif.asset_id == Asset.id).exists()
+    looked_into = _knows(AssetExif.file_size_in_byte)
     _fill(system, JobName.ASSET_EXTRACT_METADATA, true() if force else not_(looked_into), lambda asset: True)
 
 
@@ -120,6 +123,22 @@ def fill_thumbnail_generation(system: System, force: bool) -> None:
         Asset.thumbhash.is_(None), not_(_has(AssetFileType.PREVIEW)), not_(_has(AssetFileType.THUMBNAIL))
     )
     _fill(system, JobName.ASSET_GENERATE_THUMBNAILS, true() if force else lacks_one, has_thumbnails)
+
+
+@job(JobName.SIDECAR_QUEUE_ALL)
+def fill_sidecar_checks(system: System, force: bool) -> None:
+    """Enqueues a check of every asset with edits that no job has written yet; with `force`, of every sidecar too.
+
+    There is nothing to discover beside uploads: their sidecars come with them.
+    """
+    is_unwritten = _knows(AssetExif.locked_properties)
+    wanted = or_(is_unwritten, _has(AssetFileType.SIDECAR)) if force else is_unwritten
+    _fill(system, JobName.SIDECAR_CHECK, wanted, lambda asset: True)
+
+
+def _knows(column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Whether there is something in a column of the asset's metadata."""
+    return select(AssetExif.asset_id).where(AssetExif.asset_id == Asset.id, column.is_not(None)).exists()
 
 
 def _has(kind: AssetFileType) -> ColumnElement[bool]:

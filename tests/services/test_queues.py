@@ -1,6 +1,8 @@
 """Commands to queues, and the jobs that fill them with the whole library."""
 
-from uuid import UUID
+import time
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
@@ -15,14 +17,15 @@ from services import queues
 from services.queues import QueueCommand
 from services.system import System
 from tests.rows import add_asset
-from tests.systems import Person, SilentCarrier, on_every_database
+from tests.services.pictures import picture, upload
+from tests.systems import Person, SilentCarrier, on_every_database, on_local_disk
 
 THUMBNAILS, METADATA = QueueName.THUMBNAIL_GENERATION, QueueName.METADATA_EXTRACTION
 
 
 def add_finished_asset(system: System, owner_id: UUID) -> UUID:
     """An asset that lacks nothing."""
-    asset_id = add_asset(system, owner_id, exif={}, thumbhash=b"hash")
+    asset_id = add_asset(system, owner_id, exif={"file_size_in_byte": 1}, thumbhash=b"hash")
     with system.database.write() as session:
         for kind in (AssetFileType.PREVIEW, AssetFileType.THUMBNAIL):
             session.add(AssetFile(asset_id=asset_id, type=kind, path=f"/{asset_id}/{kind}"))
@@ -55,6 +58,54 @@ def test_a_start_fills_the_queue_with_what_is_missing_or_with_everything(
     queues.command(system, queue, QueueCommand.START, force=True)
     run_next(system, queue)
     assert waiting_for(system, name) == {missing, finished}
+
+
+def test_an_asset_that_was_only_edited_was_not_looked_into(system: System, admin: Person) -> None:
+    edited = add_asset(system, admin.id, exif={"description": "mine"})
+    queues.start(system, METADATA, force=False)
+    run_next(system, METADATA)
+    assert waiting_for(system, JobName.ASSET_EXTRACT_METADATA) == {edited}
+
+
+@on_every_database
+def test_sidecars_are_checked_where_edits_are_missing_in_them_or_all_of_them(system: System, admin: Person) -> None:
+    edited = add_asset(system, admin.id, exif={"locked_properties": ["rating"]})
+    beside = add_asset(system, admin.id, exif={"locked_properties": None})
+    add_asset(system, admin.id, exif={})
+    with system.database.write() as session:
+        session.add(AssetFile(asset_id=beside, type=AssetFileType.SIDECAR, path="/a.xmp"))
+    queues.start(system, QueueName.SIDECAR, force=False)
+    run_next(system, QueueName.SIDECAR)
+    assert waiting_for(system, JobName.SIDECAR_CHECK) == {edited}
+    queues.start(system, QueueName.SIDECAR, force=True)
+    run_next(system, QueueName.SIDECAR)
+    assert waiting_for(system, JobName.SIDECAR_CHECK) == {edited, beside}
+
+
+@on_every_database
+@on_local_disk
+def test_ten_thousand_jobs_of_backfill_delay_no_upload(system: System, admin: Person, tmp_path: Path) -> None:
+    work = (JobName.ASSET_EXTRACT_METADATA, JobName.ASSET_GENERATE_THUMBNAILS, JobName.SIDECAR_WRITE)
+    for name in work:
+        with system.database.write() as session:
+            ledger.enqueue_all(session, name, ({"id": str(uuid4())} for _ in range(10_000 // len(work) + 1)))
+    asset_id = upload(system, admin, picture(tmp_path))
+    upload_jobs = {JobName.ASSET_EXTRACT_METADATA, JobName.ASSET_GENERATE_THUMBNAILS}
+    # Whatever two workers take next is the upload's.
+    started = time.monotonic()
+    claims = [ledger.claim(system.database, f"worker {number}", list(QueueName)) for number in range(2)]
+    assert time.monotonic() - started < 1
+    assert {held.name for held in claims if held is not None} == upload_jobs
+    assert all(held is not None and held.data == {"id": str(asset_id)} for held in claims)
+
+
+def test_a_full_queue_leaves_the_others_their_turn(system: System, admin: Person) -> None:
+    queues.set_concurrency(system, THUMBNAILS, 1)
+    with system.transaction() as session:
+        ledger.enqueue_all(session, JobName.ASSET_GENERATE_THUMBNAILS, ({"id": str(uuid4())} for _ in range(3)))
+        ledger.enqueue_all(session, JobName.SIDECAR_WRITE, ({"id": str(uuid4())} for _ in range(3)))
+    claims = [ledger.claim(system.database, "worker", [THUMBNAILS, QueueName.SIDECAR]) for _ in range(3)]
+    assert sorted(held.queue for held in claims if held) == ["sidecar", "sidecar", "thumbnailGeneration"]
 
 
 @pytest.mark.parametrize("kind", [AssetFileType.PREVIEW, AssetFileType.THUMBNAIL])
