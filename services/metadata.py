@@ -1,16 +1,37 @@
 """Metadata: the job that reads what an asset's file and its sidecar say about it."""
 
+import logging
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Select, select
 
+from errors import MediaError
 from jobs.names import JobName
 from jobs.registry import job
 from media.exif import Metadata, read_metadata
-from models.assets import Asset, AssetExif, AssetFile, AssetFileType, EditedProperty
+from media.probe import Probe, probe
+from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, EditedProperty
 from services.system import System
+
+logger = logging.getLogger(__name__)
+
+# EXIF's words for the degrees by which a video is turned clockwise.
+_ORIENTATIONS = {0: "1", 90: "6", 180: "3", 270: "8"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of an asset's file and its sidecar, which lies at `sidecar_path` where there is one.
+
+    `video` is None where the file is no video, or none that anybody could show.
+    """
+
+    metadata: Metadata
+    video: Probe | None
+    sidecar_path: str | None
 
 
 @job(JobName.ASSET_EXTRACT_METADATA)
@@ -25,29 +46,42 @@ def extract_metadata(system: System, id: UUID) -> None:
             asset, sidecar_path = session.get(Asset, id), session.scalar(_sidecar_path(id))
         if asset is None:
             return
-        is_kept = _keep(system, id, _read(system, asset.original_path, sidecar_path), sidecar_path)
+        is_kept = _keep(system, id, _read(system, asset, sidecar_path))
 
 
 def _sidecar_path(asset_id: UUID) -> Select[str]:
     return select(AssetFile.path).where(AssetFile.asset_id == asset_id, AssetFile.type == AssetFileType.SIDECAR)
 
 
-def _read(system: System, path: str, sidecar_path: str | None) -> Metadata:
+def _read(system: System, asset: Asset, sidecar_path: str | None) -> _Known:
     with ExitStack() as stack:
         def stage(stored: str) -> Path:
             return stack.enter_context(system.staging.stage_to_temp(system.storage, stored))
 
-        return read_metadata(stage(path), None if sidecar_path is None else stage(sidecar_path))
+        file = stage(asset.original_path)
+        metadata = read_metadata(file, None if sidecar_path is None else stage(sidecar_path))
+        video = _look_into(asset, file) if asset.type is AssetType.VIDEO else None
+    return _Known(metadata, video, sidecar_path)
 
 
-def _keep(system: System, asset_id: UUID, metadata: Metadata, sidecar_path: str | None) -> bool:
+def _look_into(asset: Asset, file: Path) -> Probe | None:
+    try:
+        return probe(file)
+    except MediaError as error:
+        # What exiftool knows of it is worth keeping all the same.
+        logger.warning("the video of %s cannot be looked into: %s", asset.id, error)
+        return None
+
+
+def _keep(system: System, asset_id: UUID, known: _Known) -> bool:
     """Writes the rows; False where the sidecar that was read is not the asset's any more."""
+    metadata = known.metadata
     with system.database.write() as session:
         # The lock keeps the asset from being edited or removed between this look and the commit.
         asset = session.get(Asset, asset_id, with_for_update=True)
         if asset is None:
             return True
-        if session.scalar(_sidecar_path(asset_id)) != sidecar_path:
+        if session.scalar(_sidecar_path(asset_id)) != known.sidecar_path:
             return False
         exif = session.get(AssetExif, asset_id)
         if exif is None:
@@ -60,6 +94,8 @@ def _keep(system: System, asset_id: UUID, metadata: Metadata, sidecar_path: str 
         _describe_unless(locked, exif, metadata)
         exif.modify_date = asset.file_modified_at
         asset.width, asset.height = metadata.width, metadata.height
+        if known.video is not None:
+            _describe_video(asset, exif, known.video)
     return True
 
 
@@ -93,3 +129,13 @@ def _describe_unless(locked: frozenset[str], exif: AssetExif, metadata: Metadata
         exif.description = metadata.description
     if EditedProperty.RATING not in locked:
         exif.rating = metadata.rating
+
+
+def _describe_video(asset: Asset, exif: AssetExif, found: Probe) -> None:
+    """What ffprobe knows better than exiftool, and than the client that uploaded."""
+    video = found.video
+    asset.duration = asset.duration if found.duration is None else found.duration
+    asset.width, asset.height = video.width, video.height
+    exif.exif_image_width, exif.exif_image_height = video.stored_width, video.stored_height
+    exif.orientation = _ORIENTATIONS[video.rotation]
+    exif.fps = video.fps

@@ -1,6 +1,6 @@
 """The metadata job: what the file says goes into the asset's rows, as Immich has it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
+from media import tools
 from models.assets import Asset, AssetExif
 from services import metadata
 from services.system import System
+from tests.media.videos import make_rotated, make_video
 from tests.services.pictures import CREATED, MODIFIED, picture, upload
 from tests.systems import Person, on_every_database
 
@@ -67,6 +69,38 @@ def test_a_second_run_reads_anew_and_keeps_the_place_name(system: System, admin:
     metadata.extract_metadata(system, asset_id)
     _, exif = rows_of(system, asset_id)
     assert (exif.make, exif.city) == ("Maker", "Lisbon")
+
+
+def test_a_video_is_measured_as_it_is_shown(system: System, admin: Person, tmp_path: Path) -> None:
+    source = make_rotated(tmp_path / "a.mp4", 90, make_video(tmp_path / "lying.mp4"))
+    asset_id = upload(system, admin, source)
+    metadata.extract_metadata(system, asset_id)
+    asset, exif = rows_of(system, asset_id)
+    assert (asset.duration, asset.width, asset.height) == (500, 48, 64)
+    assert (exif.exif_image_width, exif.exif_image_height, exif.orientation, exif.fps) == (64, 48, "6", 10)
+
+
+def test_a_video_is_dated_in_utc_or_by_its_place(system: System, admin: Person, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "a.mp4")
+    there = tmp_path / "b.mp4"
+    tools.run(["exiftool", "-api", "QuickTimeUTC=1", "-CreateDate=2024:07:01 12:00:00+00:00",
+               "-Keys:GPSCoordinates=39, -108", "-o", there, video], timeout=20)  # fmt: skip
+    tools.run(["exiftool", "-api", "QuickTimeUTC=1", "-CreateDate=2024:07:01 12:00:00+00:00",
+               "-overwrite_original", video], timeout=20)  # fmt: skip
+    for source, hours, zone in ((video, 0, "UTC+0"), (there, -6, "America/Denver")):
+        asset_id = upload(system, admin, source)
+        metadata.extract_metadata(system, asset_id)
+        asset, exif = rows_of(system, asset_id)
+        assert asset.file_created_at == datetime(2024, 7, 1, 12, tzinfo=UTC)
+        assert (asset.local_date_time - asset.file_created_at, exif.time_zone) == (timedelta(hours=hours), zone)
+
+
+def test_a_video_that_nobody_could_show_is_no_error(system: System, admin: Person, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + b"\xff" * 500)
+    asset_id = upload(system, admin, tmp_path / "a.mp4")
+    metadata.extract_metadata(system, asset_id)
+    asset, exif = rows_of(system, asset_id)
+    assert (asset.duration, exif.file_size_in_byte) == (None, 512)
 
 
 def test_an_asset_that_is_gone_is_no_error(system: System) -> None:
