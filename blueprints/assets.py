@@ -11,7 +11,7 @@ from blueprints.disposition import Disposition
 from blueprints.http import Dto, body_of, credentials_of_request, current_system, no_content, query_of, require
 from blueprints.shapes import asset_json
 from models.assets import AssetVisibility
-from services import assets, trash
+from services import assets, people, trash
 from services.assets import Elsewhere, ThumbnailSize
 from services.permissions import Permission
 
@@ -56,7 +56,10 @@ def asset_statistics() -> Response:
 def asset_info(asset_id: UUID) -> dict[str, Any]:
     who = require(Permission.ASSET_READ)
     found = assets.details_of(current_system(), who, asset_id)
-    shape = asset_json(found.asset, exif=found.exif, has_metadata=found.exif is not None, owner=found.owner)
+    shown = people.people_in(current_system(), who, [asset_id]).get(asset_id, ())
+    shape = asset_json(
+        found.asset, exif=found.exif, has_metadata=found.exif is not None, owner=found.owner, people=shown
+    )
     # What somebody likes best is their own affair (Immich's way).
     return shape if found.owner.id == who.user_id else {**shape, "isFavorite": False}
 

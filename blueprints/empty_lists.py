@@ -10,12 +10,6 @@ from services.permissions import Permission
 bp = Blueprint("empty_lists", __name__, url_prefix="/api")
 
 
-@bp.get("/people")
-def people() -> dict[str, Any]:
-    require(Permission.PERSON_READ)
-    return {"people": [], "hasNextPage": False, "total": 0, "hidden": 0}
-
-
 @bp.get("/tags")
 def tags() -> list[Any]:
     require(Permission.TAG_READ)

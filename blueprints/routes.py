@@ -15,9 +15,11 @@ from blueprints import (
     auth,
     downloads,
     empty_lists,
+    faces,
     html,
     jobs,
     pages,
+    people,
     preferences,
     search,
     server,
@@ -50,6 +52,8 @@ def register_blueprints(app: Flask) -> None:
         jobs,
         timeline,
         search,
+        people,
+        faces,
         empty_lists,
     ):
         app.register_blueprint(module.bp)

@@ -15,7 +15,8 @@ from blueprints.upload import Moment, checksum_of
 from errors import BadRequest, ValidationFailed
 from models.albums import AssetOrder
 from models.assets import AssetFileType, AssetType, AssetVisibility
-from services import search
+from services import people, search
+from services.auth import Auth
 from services.permissions import Permission
 from services.search import (
     FoundAsset,
@@ -66,7 +67,7 @@ class FilterDto(Dto):
     make: Text | None = None
     model: Text | None = None
     ocr: str | None = None
-    person_ids: list[UUID] = []
+    person_ids: list[UUID] = Field(default=[], max_length=100)
     rating: Annotated[int, Field(ge=-1, le=5)] | None = None
     state: Text | None = None
     tag_ids: list[UUID] | None = None
@@ -80,11 +81,12 @@ class FilterDto(Dto):
     visibility: AssetVisibility = AssetVisibility.TIMELINE
     with_deleted: bool = False
     with_exif: bool = False
+    with_people: bool = False
 
     @property
     def is_unmatched(self) -> bool:
-        """No asset has people, tags or recognised text on this server."""
-        return bool(self.person_ids or self.tag_ids or self.ocr)
+        """No asset has tags or recognised text on this server."""
+        return bool(self.tag_ids or self.ocr)
 
     def wanted(self) -> SearchFilter:
         """Raises ValidationFailed for the filter language of Immich 3.2, which is not spoken here."""
@@ -97,6 +99,7 @@ class FilterDto(Dto):
         return {
             **{name: getattr(self, name) for name in same},
             "album_ids": frozenset(self.album_ids),
+            "person_ids": frozenset(self.person_ids),
             "with_deleted": self.with_deleted or bool(self.is_offline),
             "dates": {date: span for date in SearchDate if (span := self._span(date)) != Span()},
             "texts": {text: value for text in SearchText if (value := self._text(text)) is not None},
@@ -176,7 +179,7 @@ def search_metadata() -> Response:
     assets = {
         "total": len(items),
         "count": len(items),
-        "items": [_found_json(one, body) for one in items],
+        "items": _items_json(who, items, body),
         "facets": [],
         "nextPage": None if following is None else str(following),
         "nextCursor": None if following is None else _cursor_to(following),
@@ -190,7 +193,7 @@ def search_random() -> Response:
     body = body_of(RandomSearch)
     wanted = body.wanted()
     items = [] if body.is_unmatched else search.find_random(current_system(), who, wanted, body.size)
-    return jsonify([_found_json(one, body) for one in items])
+    return jsonify(_items_json(who, items, body))
 
 
 @bp.post("/statistics")
@@ -201,9 +204,17 @@ def search_statistics() -> Response:
     return jsonify(total=0 if body.is_unmatched else search.count(current_system(), who, wanted))
 
 
-def _found_json(found: FoundAsset, body: FilterDto) -> dict[str, Any]:
-    exif = found.exif if body.with_exif else None
-    return asset_json(found.asset, exif=exif, has_metadata=found.exif is not None)
+def _items_json(who: Auth, items: Sequence[FoundAsset], body: FilterDto) -> list[dict[str, Any]]:
+    seen = people.people_in(current_system(), who, [one.asset.id for one in items]) if body.with_people else {}
+    return [
+        asset_json(
+            one.asset,
+            exif=one.exif if body.with_exif else None,
+            has_metadata=one.exif is not None,
+            people=seen.get(one.asset.id, ()),
+        )
+        for one in items
+    ]
 
 
 def _cursor_to(page: int) -> str:

@@ -1,12 +1,15 @@
 """JSON as Immich's clients expect it: rows become the contract's objects."""
 
 from base64 import b64encode
+from collections.abc import Iterable
 from typing import Any
 
 from blueprints.http import iso, iso_or_none
 from media import mime
 from models.assets import Asset, AssetExif, AssetVisibility
+from models.people import Person
 from models.users import User
+from services.faces import SeenFace
 
 
 def user_json(user: User) -> dict[str, Any]:
@@ -42,7 +45,12 @@ def user_admin_json(user: User) -> dict[str, Any]:
 
 
 def asset_json(
-    asset: Asset, *, exif: AssetExif | None = None, has_metadata: bool, owner: User | None = None
+    asset: Asset,
+    *,
+    exif: AssetExif | None = None,
+    has_metadata: bool,
+    owner: User | None = None,
+    people: Iterable[Person] = (),
 ) -> dict[str, Any]:
     """AssetResponseDto; with `exifInfo` where `exif` is given, with `owner` where that is given."""
     shape: dict[str, Any] = {
@@ -66,7 +74,7 @@ def asset_json(
         "duration": asset.duration,
         "livePhotoVideoId": None if asset.live_photo_video_id is None else str(asset.live_photo_video_id),
         "tags": [],
-        "people": [],
+        "people": [person_json(person) for person in people],
         "checksum": b64encode(asset.checksum).decode(),
         "stack": None,
         "isOffline": asset.is_offline,
@@ -110,4 +118,38 @@ def exif_json(exif: AssetExif) -> dict[str, Any]:
         "projectionType": exif.projection_type,
         # The contract has no word for a rejected picture, -1 in our rows.
         "rating": None if exif.rating == -1 else exif.rating,
+    }
+
+
+def person_json(person: Person) -> dict[str, Any]:
+    """PersonResponseDto; who has no color shows none."""
+    shape: dict[str, Any] = {
+        "id": str(person.id),
+        "name": person.name,
+        "birthDate": None if person.birth_date is None else person.birth_date.isoformat(),
+        "thumbnailPath": person.thumbnail_path,
+        "isHidden": person.is_hidden,
+        "isFavorite": person.is_favorite,
+        "updatedAt": iso(person.updated_at),
+        # Of Immich 3.3, where users share people; clients made for that do not do without.
+        "otherPeople": [],
+        "sharedBy": [],
+        "sharedWith": [],
+    }
+    return shape if person.color is None else {**shape, "color": person.color}
+
+
+def face_json(seen: SeenFace) -> dict[str, Any]:
+    """AssetFaceResponseDto."""
+    face = seen.face
+    return {
+        "id": str(face.id),
+        "imageWidth": face.image_width,
+        "imageHeight": face.image_height,
+        "boundingBoxX1": face.bounding_box_x1,
+        "boundingBoxY1": face.bounding_box_y1,
+        "boundingBoxX2": face.bounding_box_x2,
+        "boundingBoxY2": face.bounding_box_y2,
+        "sourceType": face.source_type,
+        "person": None if seen.person is None else person_json(seen.person),
     }

@@ -34,8 +34,8 @@ class TimelineQuery(Dto):
 
     @property
     def is_unmatched(self) -> bool:
-        """No photo has a person or a tag on this server."""
-        return self.person_id is not None or self.tag_id is not None
+        """No photo has a tag on this server."""
+        return self.tag_id is not None
 
     def filter_for(self, who: Auth) -> TimelineFilter:
         """Raises BadRequest (Immich's) where someone else's timeline is asked for."""
@@ -43,6 +43,7 @@ class TimelineQuery(Dto):
             raise no_access(Permission.TIMELINE_READ)
         return TimelineFilter(
             album_id=self.album_id,
+            person_id=self.person_id,
             is_favorite=self.is_favorite,
             is_trashed=bool(self.is_trashed),
             visibility=self.visibility,

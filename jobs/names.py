@@ -48,6 +48,7 @@ class JobName(StrEnum):
     SIDECAR_WRITE = "SidecarWrite", QueueName.SIDECAR
     ASSET_GENERATE_THUMBNAILS = "AssetGenerateThumbnails", QueueName.THUMBNAIL_GENERATION
     ASSET_GENERATE_THUMBNAILS_QUEUE_ALL = "AssetGenerateThumbnailsQueueAll", QueueName.THUMBNAIL_GENERATION
+    PERSON_GENERATE_THUMBNAIL = "PersonGenerateThumbnail", QueueName.THUMBNAIL_GENERATION
     # Removes one asset that was deleted: its row, its objects, its share of the quota.
     ASSET_DELETE = "AssetDelete", QueueName.BACKGROUND_TASK
     # Finds assets whose days in the trash are over.

@@ -16,6 +16,7 @@ from jobs.queues import JobState, QueueView
 from jobs.registry import job
 from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetStatus
 from models.jobs import Job
+from services import person_thumbnails
 from services.assets import has_thumbnails
 from services.system import System
 
@@ -118,11 +119,13 @@ def fill_metadata_extraction(system: System, force: bool) -> None:
 
 @job(JobName.ASSET_GENERATE_THUMBNAILS_QUEUE_ALL)
 def fill_thumbnail_generation(system: System, force: bool) -> None:
-    """Enqueues the thumbnail job of every asset that lacks one of its pictures, or of every asset."""
+    """Enqueues the thumbnail job of all assets and people that lack a picture, or of all there are."""
     lacks_one = or_(
         Asset.thumbhash.is_(None), not_(_has(AssetFileType.PREVIEW)), not_(_has(AssetFileType.THUMBNAIL))
     )
     _fill(system, JobName.ASSET_GENERATE_THUMBNAILS, true() if force else lacks_one, has_thumbnails)
+    with system.transaction() as session:
+        person_thumbnails.enqueue_thumbnails(session, force=force)
 
 
 @job(JobName.SIDECAR_QUEUE_ALL)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from errors import Unauthorized
 from models.albums import AlbumAsset, AssetOrder
 from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetStatus, AssetType, AssetVisibility
+from services import features
 from services.auth import Auth
 from services.system import System
 
@@ -69,7 +70,7 @@ class SearchFilter:
     """All that is asked must hold; None is no opinion.
 
     `files` maps a kind of derived file to its stored path; `album_ids` asks for assets that
-    are in every one of the albums.
+    are in every one of the albums, `person_ids` for those that show every one of the people.
     """
 
     asset_id: UUID | None = None
@@ -82,6 +83,7 @@ class SearchFilter:
     is_motion: bool | None = None
     is_not_in_album: bool | None = None
     album_ids: frozenset[UUID] = frozenset()
+    person_ids: frozenset[UUID] = frozenset()
     with_deleted: bool = False
     dates: Mapping[SearchDate, Span] = field(default_factory=dict)
     texts: Mapping[SearchText, str] = field(default_factory=dict)
@@ -212,6 +214,7 @@ def _memberships(wanted: SearchFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         in_any_album.where(AlbumAsset.album_id == album_id) for album_id in sorted(wanted.album_ids)
     ]
+    found += [features.shows(person_id) for person_id in sorted(wanted.person_ids)]
     if wanted.is_not_in_album is not None:
         found.append(~in_any_album if wanted.is_not_in_album else in_any_album)
     if wanted.is_motion is not None:

@@ -18,7 +18,7 @@ from models.albums import AlbumAsset, AlbumUser, AssetOrder
 from models.assets import Asset, AssetExif, AssetStatus, AssetVisibility
 from models.base import UtcDateTime
 from models.objects import StoredObject
-from services import albums
+from services import albums, features
 from services.access import no_access
 from services.archives import batches
 from services.auth import Auth
@@ -45,6 +45,7 @@ class TimelineFilter:
     """Which photos of the user's the timeline shows; None is no opinion."""
 
     album_id: UUID | None = None
+    person_id: UUID | None = None
     is_favorite: bool | None = None
     is_trashed: bool = False
     visibility: AssetVisibility | None = None
@@ -285,6 +286,8 @@ def _filtered(query: Select[*_Columns], auth: Auth, wanted: TimelineFilter) -> S
     )
     if wanted.is_favorite is not None:
         query = query.where(Asset.is_favorite == wanted.is_favorite)
+    if wanted.person_id is not None:
+        query = query.where(features.shows(wanted.person_id))
     if wanted.album_id is not None:
         query = query.where(Asset.id.in_(select(AlbumAsset.asset_id).where(AlbumAsset.album_id == wanted.album_id)))
     return query

@@ -14,7 +14,7 @@ from models.assets import Asset, AssetFile, AssetStatus
 from models.base import rows_changed, utc_now
 from models.objects import StoredObject
 from models.users import User
-from services import objects
+from services import features, objects
 from services.access import no_access
 from services.auth import Auth
 from services.permissions import Permission
@@ -89,6 +89,7 @@ def remove_asset(system: System, id: UUID) -> None:
         paths = [asset.original_path, *session.scalars(select(AssetFile.path).where(AssetFile.asset_id == id))]
         _give_back_quota(session, asset)
         objects.disown(session, paths)
+        paths += features.remove_faces_in(session, id)
         session.execute(delete(Asset).where(Asset.id == id))
         if asset.live_photo_video_id is not None:
             _remove_unused_video(session, asset.live_photo_video_id)

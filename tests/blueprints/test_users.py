@@ -93,7 +93,3 @@ def test_wrong_preferences_are_refused(client: FlaskClient, admin: Person, body:
 def test_lists_of_what_is_not_kept_here_are_empty(client: FlaskClient, admin: Person, path: str) -> None:
     assert client.get(f"/api/{path}", headers=admin.headers).get_json() == []
     assert client.get(f"/api/{path}").status_code == 401
-
-
-def test_there_are_no_people_in_the_pictures(client: FlaskClient, admin: Person) -> None:
-    assert client.get("/api/people", headers=admin.headers).get_json()["people"] == []

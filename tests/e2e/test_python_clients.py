@@ -20,9 +20,13 @@ from aioimmich.exceptions import ImmichUnauthorizedError
 from immichpy import AsyncClient
 from immichpy.client.generated.exceptions import ApiException
 from immichpy.client.generated.models.asset_bulk_delete_dto import AssetBulkDeleteDto
+from immichpy.client.generated.models.asset_face_create_dto import AssetFaceCreateDto
 from immichpy.client.generated.models.bulk_ids_dto import BulkIdsDto
 from immichpy.client.generated.models.create_album_dto import CreateAlbumDto
 from immichpy.client.generated.models.metadata_search_dto import MetadataSearchDto
+from immichpy.client.generated.models.people_delete_dto import PeopleDeleteDto
+from immichpy.client.generated.models.person_create_dto import PersonCreateDto
+from immichpy.client.generated.models.person_update_dto import PersonUpdateDto
 from pydantic import ValidationError
 
 from tests.e2e import photos
@@ -168,6 +172,40 @@ def test_immichpy_moves_to_the_trash_and_back(home: Home) -> None:
         assert (await immich.trash.restore_assets(BulkIdsDto(ids=[asset_id]))).count == 1
 
     _with_immichpy(home, ask)
+
+
+@pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+def test_immichpy_names_a_face_that_home_assistants_client_then_shows(home: Home) -> None:
+    asset_id, made = UUID(home.id_of(home.media[0])), []
+
+    async def name(immich: AsyncClient) -> None:
+        person = await immich.people.create_person(PersonCreateDto(name="Ada"))
+        made.append(person.id)
+        face = AssetFaceCreateDto(
+            assetId=asset_id, personId=person.id, imageWidth=600, imageHeight=400, x=200, y=100, width=200, height=200
+        )
+        await immich.faces.create_face(face)
+        await immich.people.update_person(person.id, PersonUpdateDto(featureFaceAssetId=asset_id))
+        [marked] = await immich.faces.get_faces(id=asset_id)
+        assert marked.person
+        assert marked.person.name == "Ada"
+        assert (await immich.people.get_person_statistics(person.id)).assets == 1
+        [shown] = (await immich.assets.get_asset_info(asset_id)).people or []
+        assert shown.id == person.id
+        await asyncio.to_thread(home.client.wait_until_idle)
+
+    async def show(immich: Immich) -> None:
+        [person] = await immich.people.async_get_all_people()
+        assert (person.name, await immich.people.async_get_people_count()) == ("Ada", 1)
+        face = await immich.people.async_get_person_thumbnail(person.person_id)
+        assert face.startswith(b"\xff\xd8")
+
+    async def remove(immich: AsyncClient) -> None:
+        await immich.people.delete_people(PeopleDeleteDto(ids=made))
+
+    _with_immichpy(home, name)
+    _with_aioimmich(home, show)
+    _with_immichpy(home, remove)
 
 
 def test_immichpy_downloads_what_was_uploaded(home: Home) -> None:
