@@ -49,6 +49,8 @@ class JobName(StrEnum):
     ASSET_GENERATE_THUMBNAILS = "AssetGenerateThumbnails", QueueName.THUMBNAIL_GENERATION
     ASSET_GENERATE_THUMBNAILS_QUEUE_ALL = "AssetGenerateThumbnailsQueueAll", QueueName.THUMBNAIL_GENERATION
     PERSON_GENERATE_THUMBNAIL = "PersonGenerateThumbnail", QueueName.THUMBNAIL_GENERATION
+    ASSET_ENCODE_VIDEO = "AssetEncodeVideo", QueueName.VIDEO_CONVERSION
+    ASSET_ENCODE_VIDEO_QUEUE_ALL = "AssetEncodeVideoQueueAll", QueueName.VIDEO_CONVERSION
     # Removes one asset that was deleted: its row, its objects, its share of the quota.
     ASSET_DELETE = "AssetDelete", QueueName.BACKGROUND_TASK
     # Finds assets whose days in the trash are over.

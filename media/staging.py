@@ -146,6 +146,16 @@ class Staging:
             cached = stack.enter_context(self._cache.pinned(path, source)) if source.never_changes else None
             yield cached or stack.enter_context(self._copied(source))
 
+    @contextmanager
+    def if_staged(self, storage: AppStorageService, path: str) -> Iterator[Path | None]:
+        """As `stage_to_temp`, where that needs no read of the store; else None."""
+        if storage.local_path(path) is not None:
+            with self.stage_to_temp(storage, path) as local:
+                yield local
+            return
+        with self._cache.pinned_if_there(path) as copy:
+            yield copy
+
     def seed(self, storage: AppStorageService, path: str, file: Path, size: int) -> None:
         """Keeps a staged file of so many bytes, just stored as an original, as the cached copy of its object.
 

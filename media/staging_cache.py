@@ -79,15 +79,16 @@ class StagingCache:
             held = _pin(file)
             if held is None:
                 held = self._fetched(file, source)
-        if held is None:
-            yield None
-            return
-        try:
-            yield file
-        finally:
-            # Said aloud, because a child of this process may hold the same lock until it ends.
-            fcntl.flock(held, fcntl.LOCK_UN)
-            os.close(held)
+        with _letting_go(held):
+            yield None if held is None else file
+
+    @contextmanager
+    def pinned_if_there(self, path: str) -> Iterator[Path | None]:
+        """As `pinned`, but nothing is fetched: None where there is no copy."""
+        file = self._file_of(path)
+        held = _pin(file) if self._budget else None
+        with _letting_go(held):
+            yield None if held is None else file
 
     def adopt(self, path: str, file: Path, size: int) -> None:
         """Moves a file of so many bytes in as the copy of an object, where there is room; then `file` is gone."""
@@ -324,6 +325,17 @@ def _pin(file: Path) -> int | None:
     with suppress(OSError):  # on a read-only disk the order of use stays as it is
         os.utime(descriptor)
     return descriptor
+
+
+@contextmanager
+def _letting_go(held: int | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if held is not None:
+            # Said aloud, because a child of this process may hold the same lock until it ends.
+            fcntl.flock(held, fcntl.LOCK_UN)
+            os.close(held)
 
 
 def _removed(file: Path) -> bool:

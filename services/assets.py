@@ -87,6 +87,24 @@ _ORIGINAL = question(
     .outerjoin(Asset, _VISIBLE)
     .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
 )
+_encoded = aliased(StoredObject)
+_PLAYBACK = question(
+    lambda who: who.add_columns(
+        Asset.type,
+        Asset.original_path,
+        Asset.file_modified_at,
+        StoredObject.size,
+        StoredObject.sha1,
+        _encoded.path,
+        _encoded.size,
+        _encoded.sha1,
+        _encoded.created_at,
+    )
+    .outerjoin(Asset, _VISIBLE)
+    .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
+    .outerjoin(AssetFile, (AssetFile.asset_id == Asset.id) & (AssetFile.type == AssetFileType.ENCODED_VIDEO))
+    .outerjoin(_encoded, _encoded.path == AssetFile.path)
+)
 _THUMBNAIL = question(
     lambda who: who.add_columns(
         Asset.original_file_name,
@@ -103,8 +121,8 @@ _THUMBNAIL = question(
 
 
 def has_thumbnails(asset: Asset) -> bool:
-    """Whether an asset is to have thumbnails: pictures that are not hidden (a live photo's video is)."""
-    return asset.type == AssetType.IMAGE and asset.visibility != AssetVisibility.HIDDEN
+    """Whether an asset is to have thumbnails: pictures and videos that are not hidden (a live photo's video is)."""
+    return asset.type in (AssetType.IMAGE, AssetType.VIDEO) and asset.visibility != AssetVisibility.HIDDEN
 
 
 def with_thumbnails(system: System, asset_ids: Sequence[UUID]) -> set[UUID]:
@@ -173,16 +191,21 @@ def original_of(system: System, credentials: Credentials, asset_id: UUID) -> Del
 
 
 def playback_of(system: System, credentials: Credentials, asset_id: UUID) -> Deliverable:
-    """The video to play: its original. One query, who asks included.
+    """The video to play: the encoded one where there is one, else its original. One query, who asks included.
 
     Raises Unauthorized, Forbidden, and NotFound where the asset is no video that the user sees.
     """
-    who, row = ask(system, credentials, _ORIGINAL, asset_id=asset_id)
+    who, row = ask(system, credentials, _PLAYBACK, asset_id=asset_id)
     who.demand(Permission.ASSET_VIEW)
-    kind, path, _, modified_at, size, sha1 = row
-    if kind is not AssetType.VIDEO or sha1 is None:
+    asset_type, *original, encoded_path, encoded_size, encoded_sha1, encoded_at = row
+    kind = MediaKind.ENCODED_VIDEO
+    path, changed_at, size, sha1 = encoded_path, encoded_at, encoded_size, encoded_sha1
+    if encoded_sha1 is None:
+        kind = MediaKind.ORIGINALS
+        path, changed_at, size, sha1 = original
+    if asset_type is not AssetType.VIDEO or sha1 is None:
         raise NotFound("Not Found")
-    return Deliverable(path, MediaKind.ORIGINALS, size, sha1.hex(), modified_at, mime.content_type_of(path), None)
+    return Deliverable(path, kind, size, sha1.hex(), changed_at, mime.content_type_of(path), None)
 
 
 def thumbnail_of(

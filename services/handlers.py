@@ -1,5 +1,5 @@
 """Every module that runs jobs: importing this one registers all handlers."""
 
-from services import downloads, metadata, person_thumbnails, queues, sidecars, storage, thumbnails, trash
+from services import downloads, metadata, person_thumbnails, queues, sidecars, storage, thumbnails, trash, videos
 
-__all__ = ["downloads", "metadata", "person_thumbnails", "queues", "sidecars", "storage", "thumbnails", "trash"]
+__all__ = ["downloads", "metadata", "person_thumbnails", "queues", "sidecars", "storage", "thumbnails", "trash", "videos"]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from errors import BadRequest
@@ -14,7 +14,7 @@ from jobs import queues as board
 from jobs.names import JobName, QueueName
 from jobs.queues import JobState, QueueView
 from jobs.registry import job
-from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetStatus
+from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetStatus, AssetType
 from models.jobs import Job
 from services import person_thumbnails
 from services.assets import has_thumbnails
@@ -26,6 +26,7 @@ BATCH = 1000
 _FILLED_BY = {
     QueueName.METADATA_EXTRACTION: JobName.ASSET_EXTRACT_METADATA_QUEUE_ALL,
     QueueName.THUMBNAIL_GENERATION: JobName.ASSET_GENERATE_THUMBNAILS_QUEUE_ALL,
+    QueueName.VIDEO_CONVERSION: JobName.ASSET_ENCODE_VIDEO_QUEUE_ALL,
     QueueName.SIDECAR: JobName.SIDECAR_QUEUE_ALL,
 }
 
@@ -142,6 +143,14 @@ def fill_sidecar_checks(system: System, force: bool) -> None:
 def _knows(column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     """Whether there is something in a column of the asset's metadata."""
     return select(AssetExif.asset_id).where(AssetExif.asset_id == Asset.id, column.is_not(None)).exists()
+
+
+@job(JobName.ASSET_ENCODE_VIDEO_QUEUE_ALL)
+def fill_video_conversion(system: System, force: bool) -> None:
+    """Enqueues the transcode job of every video without an encoded file, needed or not, or of every video."""
+    is_video = Asset.type == AssetType.VIDEO
+    lacks_it = and_(is_video, not_(_has(AssetFileType.ENCODED_VIDEO)))
+    _fill(system, JobName.ASSET_ENCODE_VIDEO, is_video if force else lacks_it, lambda asset: True)
 
 
 def _has(kind: AssetFileType) -> ColumnElement[bool]:

@@ -1,6 +1,8 @@
 """Thumbnails: the job that makes an asset's preview, thumbnail and thumbhash."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -13,10 +15,10 @@ from jobs.registry import job
 from media import images, mime, workshop
 from media.images import Preview
 from media.staging import Digest
-from models.assets import Asset, AssetDamage, AssetFile, AssetFileType, AssetVisibility
+from models.assets import Asset, AssetDamage, AssetFile, AssetFileType, AssetType, AssetVisibility
 from models.base import utc_now
 from models.objects import StoredObject
-from services import objects
+from services import objects, videos
 from services.assets import has_thumbnails
 from services.system import System
 from storage import core
@@ -59,7 +61,7 @@ def _make(system: System, asset: Asset) -> tuple[Preview, list[_DerivedFile]]:
     thumbnail_path = _new_path(system, core.thumbnail_key(asset.owner_id, asset.id))
     staging, storage = system.staging, system.storage
     with (
-        staging.stage_to_temp(storage, asset.original_path) as source,
+        _picture_of(system, asset) as source,
         staging.upload_from_temp(storage, preview_path, content_type="image/jpeg") as preview,
         staging.upload_from_temp(storage, thumbnail_path, content_type="image/webp") as thumbnail,
     ):
@@ -70,6 +72,13 @@ def _make(system: System, asset: Asset) -> tuple[Preview, list[_DerivedFile]]:
         _DerivedFile(AssetFileType.PREVIEW, preview_path, preview.digest, is_transparent=False),
         _DerivedFile(AssetFileType.THUMBNAIL, thumbnail_path, thumbnail.digest, made.is_transparent),
     ]
+
+
+def _picture_of(system: System, asset: Asset) -> AbstractContextManager[Path]:
+    """What the pictures are made of: the original, of a video one of its frames."""
+    if asset.type is AssetType.VIDEO:
+        return videos.frame_of(system, asset.original_path)
+    return system.staging.stage_to_temp(system.storage, asset.original_path)
 
 
 def _new_path(system: System, key: StorageKey) -> str:

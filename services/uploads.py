@@ -230,3 +230,5 @@ def _enqueue(session: Session, asset: Asset) -> None:
     ledger.enqueue(session, JobName.ASSET_EXTRACT_METADATA, id=str(asset.id))
     if has_thumbnails(asset):
         ledger.enqueue(session, JobName.ASSET_GENERATE_THUMBNAILS, id=str(asset.id))
+    if asset.type is AssetType.VIDEO:
+        ledger.enqueue(session, JobName.ASSET_ENCODE_VIDEO, id=str(asset.id))

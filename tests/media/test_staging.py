@@ -13,11 +13,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from config import MediaKind
 from errors import ObjectNotFound, StorageFull, StorageUnavailable
 from media.staging import Digest, Staging, digest_of
+from storage import core
 from storage.service import AppStorageService
 
 ROOT = Path(__file__).parents[2]
@@ -244,3 +247,21 @@ def test_an_error_uploads_nothing(
     ):
         output.path.write_bytes(bytes(1 // len(files_in(media_folder))))
     assert files_in(tmp_path) == []
+
+
+def test_what_is_there_already_is_given_without_a_read_of_the_store(
+    local_storage: AppStorageService, remote_storage: AppStorageService, tmp_path: Path
+) -> None:
+    staging = Staging(tmp_path / "staging", 1000)
+    path = local_storage.new_path(core.original_key(uuid4(), ".mov"), MediaKind.ORIGINALS)
+    local_storage.put_object(path, b"video")
+    with staging.if_staged(local_storage, path) as local:
+        assert local == Path(path)
+    with staging.if_staged(remote_storage, path) as nothing:
+        assert nothing is None
+    (tmp_path / "received").write_bytes(b"video")
+    staging.seed(remote_storage, path, tmp_path / "received", 5)
+    local_storage.delete(path)
+    with staging.if_staged(remote_storage, path) as copy:
+        assert copy is not None
+        assert copy.read_bytes() == b"video"

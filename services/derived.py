@@ -1,0 +1,67 @@
+"""Derived files: what jobs make of an original gets its place among the asset's files, and its former one goes."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from config import MediaKind
+from media.staging import Digest
+from models.assets import Asset, AssetFile, AssetFileType
+from models.objects import StoredObject
+from services import objects
+from services.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFile:
+    """A file that was announced and stored, and does not belong to its asset yet."""
+
+    type: AssetFileType
+    kind: MediaKind
+    path: str
+    digest: Digest
+
+
+def attach(system: System, asset_id: UUID, file: DerivedFile) -> None:
+    """Gives a file to its asset in one commit, and removes the object of the one that it replaces.
+
+    Where the asset is gone meanwhile, the file goes too.
+    """
+    with system.database.write() as session:
+        # The lock keeps the asset from being removed between this look and the commit.
+        asset = session.get(Asset, asset_id, with_for_update=True)
+        unwanted = file.path if asset is None else _replace(session, asset, file)
+        if unwanted is not None:
+            objects.disown(session, [unwanted])
+    if unwanted is not None:
+        objects.remove_disowned(system, [unwanted])
+
+
+def detach(system: System, asset_id: UUID, kind: AssetFileType) -> None:
+    """Removes a file that its asset does not need any more; one that is not there is no error."""
+    with system.database.write() as session:
+        rows = session.scalars(select(AssetFile).where(AssetFile.asset_id == asset_id, AssetFile.type == kind)).all()
+        paths = [row.path for row in rows]
+        for row in rows:
+            session.delete(row)
+        if paths:
+            objects.disown(session, paths)
+    objects.remove_disowned(system, paths)
+
+
+def _replace(session: Session, asset: Asset, file: DerivedFile) -> str | None:
+    """Puts a file in the place of the asset's former one; the former path where that is another."""
+    session.execute(delete(StoredObject).where(StoredObject.path == file.path))
+    objects.adopt(session, file.path, file.kind, asset.owner_id, file.digest)
+    row = session.scalar(
+        select(AssetFile).where(
+            AssetFile.asset_id == asset.id, AssetFile.type == file.type, AssetFile.is_edited.is_(False)
+        )
+    )
+    if row is None:
+        session.add(AssetFile(asset_id=asset.id, type=file.type, path=file.path))
+        return None
+    former, row.path = row.path, file.path
+    return former if former != file.path else None
