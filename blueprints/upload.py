@@ -101,7 +101,7 @@ def checksum_of(text: str) -> bytes | None:
 
 
 @bp.after_request
-def _hear_out(response: Response) -> Response:
+def hear_out(response: Response) -> Response:
     """Many clients read no answer before they have sent all, so what is left of the body is read away."""
     if request.method == "POST" and not response.is_streamed:
         stream, deadline = request.stream, monotonic() + DRAIN_SECONDS
@@ -134,8 +134,8 @@ class _Form:
         staged = self.stack.enter_context(current_system().staging.new_file())
         self.files[name] = (shown, staged)
         if name == "assetData":
-            return _Limited(staged, self.room, QuotaExceeded())
-        return _Limited(staged, MAX_SIDECAR_BYTES, BadRequest(f"{name} is too large"))
+            return Limited(staged, self.room, QuotaExceeded())
+        return Limited(staged, MAX_SIDECAR_BYTES, BadRequest(f"{name} is too large"))
 
     def received(self, name: str, file_name: str | None = None) -> ReceivedFile | None:
         if name not in self.files:
@@ -145,7 +145,7 @@ class _Form:
 
 
 @dataclass
-class _Limited:
+class Limited:
     """Writes through, until there is no room left."""
 
     staged: StagedFile

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from models.assets import AssetFileType
 from services.system import System
 from tests.blueprints.forms import hex_of, kept, photo
-from tests.blueprints.thumbnails import give_thumbnail
+from tests.blueprints.thumbnails import give_faces, give_thumbnail
 from tests.e2e.relay import Relay, relaying
 from tests.servers import S3Server
 from tests.systems import Person, files_only_in_staging, running_system, s3_environ
@@ -116,6 +116,18 @@ def test_a_thumbnail_costs_one_query_and_one_call(
         answer = client.get(f"/api/assets/{asset_id}/thumbnail", **who)
         assert (answer.status_code, answer.data) == (200, b"small")
     assert calls.counts() == (2, 2)
+
+
+def test_the_face_of_a_person_or_a_user_costs_one_query_and_one_call(
+    client: FlaskClient, admin: Person, system: System, relay: Relay, calls: Calls
+) -> None:
+    person_id = give_faces(system, admin, b"face")
+    for path in (f"people/{person_id}/thumbnail", f"users/{admin.id}/profile-image"):
+        seen = Calls(relay, len(relay.seen), calls.database)
+        calls.database.clear()
+        answer = client.get(f"/api/{path}", headers=admin.headers)
+        assert (answer.status_code, answer.data) == (200, b"face")
+        assert seen.counts() == (1, 1)
 
 
 @pytest.mark.parametrize(

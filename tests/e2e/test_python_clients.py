@@ -208,6 +208,17 @@ def test_immichpy_names_a_face_that_home_assistants_client_then_shows(home: Home
     _with_immichpy(home, remove)
 
 
+def test_immichpy_gives_its_user_a_face(home: Home) -> None:
+    async def ask(immich: AsyncClient) -> None:
+        sent = await immich.users.create_profile_image(("me.jpg", photos.picture(500)))
+        assert (await immich.users.get_my_user()).profile_image_path == sent.profile_image_path
+        assert (await immich.users.get_profile_image(sent.user_id))[8:12] == b"WEBP"
+        await immich.users.delete_profile_image()
+        assert not (await immich.users.get_my_user()).profile_image_path
+
+    _with_immichpy(home, ask)
+
+
 def test_immichpy_downloads_what_was_uploaded(home: Home) -> None:
     async def ask(immich: AsyncClient) -> None:
         for number, path in enumerate(home.media):
