@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from errors import MediaError, UnsupportedMedia
-from media.images_pixels import Fit, Picture, turned, upright
+from media.images_pixels import Fit, Picture, turned, upright, without_idle_alpha
 
 _POLICY = Path(__file__).parent / "imagemagick"
 
@@ -43,8 +43,7 @@ def _picture(wand: Any, image: Any, wanted: Fit) -> Picture:
         image.resize(*lying, filter="lanczos")
     image.depth = 8
     pixels = Image.frombytes("RGBA", image.size, image.make_blob("RGBA"))
-    is_opaque = pixels.getchannel("A").getextrema() == (255, 255)
-    return Picture(upright(pixels.convert("RGB") if is_opaque else pixels, orientation), profile, size)
+    return Picture(upright(without_idle_alpha(pixels), orientation), profile, size)
 
 
 @cache

@@ -99,17 +99,17 @@ def _forgiving() -> Iterator[None]:
 
 def _read(file: BinaryIO, family: Family, wanted: Fit, damage: str | None) -> Picture:
     with _opened(file, family) as image:
-        size = image.size
         if family is Family.JPEG:
             orientation = _orientation_of(image)
+            shown = turned(image.size, orientation)
             # JPEG decodes at a half, a quarter or an eighth for a fraction of the work.
-            image.draft(None, turned(wanted(turned(size, orientation)), orientation))
+            image.draft(None, turned(wanted(shown), orientation))
             image.load()
         else:
+            # Asked before, a PNG would be decoded once for its orientation alone; and Pillow turns a TIFF as it loads.
             image.load()
-            # Asked before, a PNG would be decoded once for this alone.
             orientation = _orientation_of(image)
-        shown = turned(size, orientation)
+            shown = turned(image.size, orientation)
         small = resized(plain(image), turned(wanted(shown), orientation))
         profile = image.info.get("icc_profile")
         picture, kept = in_rgb(small, profile if isinstance(profile, bytes) else None)

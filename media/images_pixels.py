@@ -128,6 +128,11 @@ def _space_of(profile: bytes) -> bytes:
     return profile[16:20]
 
 
+def without_idle_alpha(image: Image.Image) -> Image.Image:
+    """An RGBA picture as RGB where nothing of it is transparent."""
+    return image.convert("RGB") if image.getchannel("A").getextrema() == (255, 255) else image
+
+
 def on_white(image: Image.Image) -> Image.Image:
     """JPEG knows no transparency; a picture with some is mostly drawn for a page."""
     if image.mode != "RGBA":

@@ -69,11 +69,19 @@ def _embedded(raw: rawpy.RawPy, size: Size, orientation: int, wanted: Fit) -> Pi
 def _upright_jpeg(data: bytes, size: Size, raw_orientation: int, wanted: Fit) -> Picture:
     """The JPEG turned as its own EXIF says; where that says nothing, as the RAW says, unless it is turned already."""
     with Image.open(BytesIO(data), formats=("JPEG",)) as image:
-        lies_upright = _is_quarter(raw_orientation) and (image.height > image.width) == (size[1] > size[0])
-        is_settled = lies_upright or ExifTags.Base.Orientation in image.getexif()
-    turn = 1 if is_settled else raw_orientation
+        exif = image.getexif()
+        stands = _is_quarter(raw_orientation) and (image.height > image.width) == (size[1] > size[0])
+    # LibRaw gives EXIF with the RAW's orientation to a JPEG that has none.
+    is_inserted = str(exif.get(ExifTags.Base.Software, "")).startswith("dcraw")
+    if is_inserted:
+        data = _without_first_segment(data)
+    turn = 1 if stands or (ExifTags.Base.Orientation in exif and not is_inserted) else raw_orientation
     picture = images_pillow.read(BytesIO(data), Family.JPEG, lambda lying: turned(wanted(turned(lying, turn)), turn))
     return Picture(upright(picture.image, turn), picture.profile, size, picture.damage)
+
+
+def _without_first_segment(jpeg: bytes) -> bytes:
+    return jpeg[:2] + jpeg[4 + int.from_bytes(jpeg[4:6], "big") :]
 
 
 def _is_quarter(orientation: int) -> bool:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from errors import MediaError
 from media.images import MAX_PIXELS, Size
-from media.images_pixels import Fit, Picture
+from media.images_pixels import Fit, Picture, without_idle_alpha
 
 _MAX_BYTES = 32 * 1024 * 1024
 _MAX_ELEMENTS = 200_000
@@ -36,14 +36,18 @@ def read(source: Path, wanted: Fit) -> Picture:
         raise MediaError(f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels")
     small = wanted(size)
     has_text = _make_harmless(root)
-    drawing = ElementTree.tostring(root, encoding="unicode")
+    root.set("width", str(size[0]))
+    root.set("height", str(size[1]))
     try:
-        # Fonts are looked for on this machine, which takes a while.
-        png = resvg_py.svg_to_bytes(svg_string=drawing, width=small[0], height=small[1], skip_system_fonts=not has_text)
+        png = resvg_py.svg_to_bytes(
+            svg_string=ElementTree.tostring(root, encoding="unicode"), width=small[0], height=small[1], dpi=96,
+            # Fonts are looked for on this machine, which takes a while.
+            skip_system_fonts=not has_text,
+        )  # fmt: skip
     except ValueError as error:
         raise MediaError(f"The drawing is damaged: {error}") from error
     with Image.open(BytesIO(bytes(png)), formats=("PNG",)) as image:
-        return Picture(_on_canvas(image.convert("RGBA"), small), None, size)
+        return Picture(without_idle_alpha(_on_canvas(image.convert("RGBA"), small)), None, size)
 
 
 def _parsed(source: Path) -> Element:
