@@ -63,7 +63,8 @@ def test_styles_gradients_and_parts_used_twice_are_drawn(tmp_path: Path) -> None
             [<!ENTITY colour "rgb{RED}">]>
         <svg {SVG} width="40" height="20"><style>.a {{ fill: &colour; }}</style>
         <defs><rect id="r" width="20" height="20"/>
-        <linearGradient id="g"><stop stop-color="rgb{GREEN}"/></linearGradient><use xlink:href="#r" class="a"/><use href="#r" x="20" fill="url(#g)"/></svg>""")
+        <linearGradient id="g"><stop stop-color="rgb{GREEN}"/></linearGradient></defs>
+        <use xlink:href="#r" class="a"/><use href="#r" x="20" fill="url(#g)"/></svg>""")
     assert near(colour_at(picture.image, 0.25, 0.5), RED, by=2)
     assert near(colour_at(picture.image, 0.75, 0.5), GREEN, by=2)
 
