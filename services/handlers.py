@@ -2,4 +2,6 @@
 
 from services import downloads, metadata, person_thumbnails, queues, sidecars, storage, thumbnails, trash, videos
 
-__all__ = ["downloads", "metadata", "person_thumbnails", "queues", "sidecars", "storage", "thumbnails", "trash", "videos"]
+__all__ = [
+    "downloads", "metadata", "person_thumbnails", "queues", "sidecars", "storage", "thumbnails", "trash", "videos",
+]
