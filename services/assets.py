@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased, joinedload
 from config import MediaKind
 from errors import NotFound
 from media import mime
-from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.assets import Asset, AssetDamage, AssetExif, AssetFile, AssetFileType, AssetType, AssetVisibility
 from models.objects import StoredObject
 from models.users import User
 from services.access import no_access
@@ -42,7 +42,8 @@ class AssetDetails:
     """An asset with all that its info page shows.
 
     `size` and `video_size` are in bytes: of the original, and of a live photo's video; None where
-    there is none, or nothing is known of its bytes.
+    there is none, or nothing is known of its bytes. `damage` says what is wrong with an original that
+    cannot be read to its end.
     """
 
     asset: Asset
@@ -50,6 +51,7 @@ class AssetDetails:
     exif: AssetExif | None
     size: int | None
     video_size: int | None
+    damage: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +140,12 @@ def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:
     """Raises BadRequest (Immich's) where the asset is not there, or not for the user to see."""
     video, video_object = aliased(Asset), aliased(StoredObject)
     query = (
-        select(Asset, User, StoredObject.size, video_object.size)
+        select(Asset, User, StoredObject.size, video_object.size, AssetDamage.message)
         .join(User, User.id == Asset.owner_id)
         .outerjoin(StoredObject, StoredObject.path == Asset.original_path)
         .outerjoin(video, video.id == Asset.live_photo_video_id)
         .outerjoin(video_object, video_object.path == video.original_path)
+        .outerjoin(AssetDamage, AssetDamage.asset_id == Asset.id)
         .where(Asset.id == asset_id, or_(Asset.owner_id == auth.user_id, is_shared_with(auth.user_id)))
         .options(joinedload(Asset.exif))
     )
@@ -150,7 +153,7 @@ def details_of(system: System, auth: Auth, asset_id: UUID) -> AssetDetails:
         row = session.execute(query).one_or_none()
     if row is None:
         raise no_access(Permission.ASSET_READ)
-    return AssetDetails(row[0], row[1], row[0].exif, size=row[2], video_size=row[3])
+    return AssetDetails(row[0], row[1], row[0].exif, size=row[2], video_size=row[3], damage=row[4])
 
 
 def statistics(

@@ -14,10 +14,10 @@ from sqlalchemy import delete, func, select, update
 from errors import DecoderDied, StorageUnavailable, UnsupportedMedia
 from media import images
 from media.staging import CACHE_FOLDER, digest_of
-from models.assets import Asset, AssetDamage, AssetFile, AssetFileType, AssetVisibility
+from models.assets import Asset, AssetFile, AssetFileType, AssetVisibility
 from models.objects import PendingObject, StoredObject
 from services import objects, thumbnails
-from services.assets import has_thumbnails
+from services.assets import details_of, has_thumbnails
 from services.system import System
 from storage.backend import ReadStream
 from storage.service import AppStorageService
@@ -219,11 +219,6 @@ def test_a_file_that_is_no_picture_leaves_nothing_behind(system: System, admin: 
             and file.name != "lock" and file.parent.name != CACHE_FOLDER] == []
 
 
-def damage_of(system: System, asset_id: UUID) -> str | None:
-    with system.database.read() as session:
-        return session.scalar(select(AssetDamage.message).where(AssetDamage.asset_id == asset_id))
-
-
 def test_a_damaged_original_is_shown_as_far_as_it_goes_and_says_so(
     system: System, admin: Person, tmp_path: Path
 ) -> None:
@@ -233,11 +228,11 @@ def test_a_damaged_original_is_shown_as_far_as_it_goes_and_says_so(
     for _ in range(2):
         thumbnails.generate_thumbnails(system, asset_id)
         assert len(files_of(system, asset_id)) == 2
-        assert "truncated" in (damage_of(system, asset_id) or "")
+        assert "truncated" in (details_of(system, admin.auth, asset_id).damage or "")
     system.storage.put_object(asset_of(system, asset_id).original_path, whole)
     system.staging.forget(asset_of(system, asset_id).original_path)
     thumbnails.generate_thumbnails(system, asset_id)
-    assert damage_of(system, asset_id) is None
+    assert details_of(system, admin.auth, asset_id).damage is None
 
 
 def test_a_process_that_dies_over_a_file_takes_nothing_along(
