@@ -1,9 +1,10 @@
 """Metadata: the job that reads what an asset's file and its sidecar say about it."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -12,9 +13,12 @@ from errors import MediaError
 from jobs.names import JobName
 from jobs.registry import job
 from media.exif import Metadata, read_metadata
-from media.probe import Probe, probe
+from media.outline import make_outline
+from media.probe import Probe
 from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, EditedProperty
+from services import videos
 from services.system import System
+from storage.types import ByteRange
 
 logger = logging.getLogger(__name__)
 
@@ -55,18 +59,45 @@ def _sidecar_path(asset_id: UUID) -> Select[str]:
 
 def _read(system: System, asset: Asset, sidecar_path: str | None) -> _Known:
     with ExitStack() as stack:
-        def stage(stored: str) -> Path:
-            return stack.enter_context(system.staging.stage_to_temp(system.storage, stored))
-
-        file = stage(asset.original_path)
-        metadata = read_metadata(file, None if sidecar_path is None else stage(sidecar_path))
-        video = _look_into(asset, file) if asset.type is AssetType.VIDEO else None
+        sidecar = None
+        if sidecar_path is not None:
+            sidecar = stack.enter_context(system.staging.stage_to_temp(system.storage, sidecar_path))
+        metadata = read_metadata(stack.enter_context(_readable(system, asset)), sidecar)
+    video = _look_into(system, asset) if asset.type is AssetType.VIDEO else None
     return _Known(metadata, video, sidecar_path)
 
 
-def _look_into(asset: Asset, file: Path) -> Probe | None:
+@contextmanager
+def _readable(system: System, asset: Asset) -> Iterator[Path]:
+    """The original as a local file, for exiftool; of a video that would have to be fetched its outline will do."""
+    with ExitStack() as stack:
+        file = stack.enter_context(system.staging.if_staged(system.storage, asset.original_path))
+        if file is None and asset.type is AssetType.VIDEO:
+            file = stack.enter_context(_outline_of(system, asset.original_path))
+        if file is None:
+            file = stack.enter_context(system.staging.stage_to_temp(system.storage, asset.original_path))
+        yield file
+
+
+@contextmanager
+def _outline_of(system: System, path: str) -> Iterator[Path | None]:
+    """What a video says about itself without its pictures and sound; None where it is in no container for that."""
+
+    def read(start: int, stop: int) -> bytes:
+        with system.storage.read_stream(path, ByteRange(start, stop)) as stream:
+            return stream.read()
+
+    outline = system.staging.new_path(PurePosixPath(path).suffix)
     try:
-        return probe(file)
+        is_made = make_outline(read, system.storage.head(path).size, outline)
+        yield outline if is_made else None
+    finally:
+        outline.unlink(missing_ok=True)
+
+
+def _look_into(system: System, asset: Asset) -> Probe | None:
+    try:
+        return videos.probe_of(system, asset.original_path)
     except MediaError as error:
         # What exiftool knows of it is worth keeping all the same.
         logger.warning("the video of %s cannot be looked into: %s", asset.id, error)

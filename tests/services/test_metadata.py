@@ -12,9 +12,11 @@ from media import tools
 from models.assets import Asset, AssetExif
 from services import metadata
 from services.system import System
+from storage.backend import ReadStream
+from storage.types import ByteRange
 from tests.media.videos import make_rotated, make_video
 from tests.services.pictures import CREATED, MODIFIED, picture, upload
-from tests.systems import Person, on_every_database
+from tests.systems import Person, on_every_database, on_s3
 
 SIDECAR = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/"
@@ -28,6 +30,11 @@ def rows_of(system: System, asset_id: UUID) -> tuple[Asset, AssetExif]:
             select(Asset, AssetExif).join(AssetExif, AssetExif.asset_id == Asset.id).where(Asset.id == asset_id)
         ).one()
         return row[0], row[1]
+
+
+def path_of(system: System, asset_id: UUID) -> str:
+    with system.database.read() as session:
+        return session.get_one(Asset, asset_id).original_path
 
 
 def test_a_photo_tells_what_it_knows(system: System, admin: Person, tmp_path: Path) -> None:
@@ -93,6 +100,41 @@ def test_a_video_is_dated_in_utc_or_by_its_place(system: System, admin: Person, 
         asset, exif = rows_of(system, asset_id)
         assert asset.file_created_at == datetime(2024, 7, 1, 12, tzinfo=UTC)
         assert (asset.local_date_time - asset.file_created_at, exif.time_zone) == (timedelta(hours=hours), zone)
+
+
+@on_s3
+def test_a_video_in_a_bucket_is_read_by_its_headers(
+    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_video(tmp_path / "a.mp4", "-c:v", "mpeg4", "-q:v", "1", picture="testsrc2=s=640x480:r=25:d=8")
+    size = source.stat().st_size
+    asset_id = upload(system, admin, source)
+    path = path_of(system, asset_id)
+    system.staging.forget(path)
+    read: list[int] = []
+    read_stream = system.storage.read_stream
+
+    def counted(path: str, byte_range: ByteRange | None = None) -> ReadStream:
+        assert byte_range is not None
+        read.append((byte_range.stop or 0) - byte_range.start)
+        return read_stream(path, byte_range)
+
+    monkeypatch.setattr(system.storage, "read_stream", counted)
+    metadata.extract_metadata(system, asset_id)
+    asset, exif = rows_of(system, asset_id)
+    assert (asset.duration, asset.width, exif.file_size_in_byte, exif.fps) == (8000, 640, size, 25)
+    assert len(read) <= 3
+    assert sum(read) < size / 2
+    # Nothing of it is left in staging.
+    with system.staging.if_staged(system.storage, path) as staged:
+        assert staged is None
+
+
+def test_a_video_in_another_container_is_read_too(system: System, admin: Person, tmp_path: Path) -> None:
+    asset_id = upload(system, admin, make_video(tmp_path / "a.avi", "-c:v", "mpeg4"))
+    system.staging.forget(path_of(system, asset_id))
+    metadata.extract_metadata(system, asset_id)
+    assert rows_of(system, asset_id)[0].duration == 500
 
 
 def test_a_video_that_nobody_could_show_is_no_error(system: System, admin: Person, tmp_path: Path) -> None:
