@@ -8,13 +8,13 @@ from uuid import UUID
 from flask import Blueprint, Response
 from pydantic import AfterValidator, Field, model_validator
 
+from blueprints.assets import details_json
 from blueprints.http import Dto, body_of, current_system, no_content, require
-from blueprints.shapes import asset_json
 from media import dates
 from media.dates import WallClock
 from media.exif import LONGEST_DESCRIPTION
 from models.assets import AssetVisibility
-from services import assets, edits, people
+from services import edits, people
 from services.changes import UNSET
 from services.edits import Edit, MovedDate, NewDate, Position
 from services.permissions import Permission

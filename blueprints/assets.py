@@ -13,6 +13,7 @@ from blueprints.shapes import asset_json
 from models.assets import AssetVisibility
 from services import assets, people, trash
 from services.assets import Elsewhere, ThumbnailSize
+from services.auth import Auth
 from services.permissions import Permission
 
 bp = Blueprint("assets", __name__, url_prefix="/api/assets")
@@ -54,7 +55,11 @@ def asset_statistics() -> Response:
 
 @bp.get("/<id:asset_id>")
 def asset_info(asset_id: UUID) -> dict[str, Any]:
-    who = require(Permission.ASSET_READ)
+    return details_json(require(Permission.ASSET_READ), asset_id)
+
+
+def details_json(who: Auth, asset_id: UUID) -> dict[str, Any]:
+    """AssetResponseDto with all that the user may see. Raises BadRequest where that is nothing."""
     found = assets.details_of(current_system(), who, asset_id)
     shown = people.people_in(current_system(), who, [asset_id]).get(asset_id, ())
     shape = asset_json(
