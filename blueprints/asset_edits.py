@@ -14,7 +14,7 @@ from media import dates
 from media.dates import WallClock
 from media.exif import LONGEST_DESCRIPTION
 from models.assets import AssetVisibility
-from services import edits, people
+from services import edits
 from services.changes import UNSET
 from services.edits import Edit, MovedDate, NewDate, Position
 from services.permissions import Permission
@@ -109,11 +109,7 @@ def update_asset(asset_id: UUID) -> dict[str, Any]:
     body = body_of(AssetUpdate)
     video_id = body.live_photo_video_id if "live_photo_video_id" in body.model_fields_set else UNSET
     edits.edit_asset(current_system(), who, asset_id, body.edit(), live_photo_video_id=video_id)
-    found = assets.details_of(current_system(), who, asset_id)
-    shown = people.people_in(current_system(), who, [asset_id]).get(asset_id, ())
-    return asset_json(
-        found.asset, exif=found.exif, has_metadata=found.exif is not None, owner=found.owner, people=shown
-    )
+    return details_json(who, asset_id)
 
 
 @bp.put("")
