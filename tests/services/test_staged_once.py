@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.engine import URL
 
 from errors import StorageError
 from jobs import ledger, registry
@@ -22,43 +22,54 @@ from models.base import utc_now
 from models.jobs import Job
 from services import handlers, objects, uploads
 from services.system import System
-from storage.s3 import S3AppStorageBackend
+from tests.e2e.relay import Relay, relaying
 from tests.live import ROOT
+from tests.servers import S3Server
 from tests.services.pictures import picture, upload
-from tests.systems import Person, on_local_disk, on_s3
+from tests.systems import Person, files_only_in_staging, on_local_disk, running_system, s3_environ, sign_up
 
 assert handlers
+in_the_bucket = pytest.mark.servers
 SIDECAR = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
-# Runs every job of the ledger in a new process, and says how often it called the store for an original.
+# Runs every job of the ledger in a new process.
 WORKER = """
 import json, sys
-from pathlib import Path
-from tests.services import test_staged_once as test
 from config import load_settings
 from services.system import open_system
+from tests.services.test_staged_once import run_jobs
 system = open_system(load_settings(json.loads(sys.argv[1])))
-with test.calls(system) as seen:
-    test.run_jobs(system)
+run_jobs(system)
 system.close()
-print(json.dumps(seen))
 """
 
 
-@contextmanager
-def calls(system: System) -> Iterator[Counter[str]]:
-    """Requests to the store for originals, sidecars left out, by method."""
-    seen: Counter[str] = Counter()
+@pytest.fixture
+def relay(s3_server: S3Server) -> Iterator[Relay]:
+    with relaying(s3_server.endpoint) as relay:
+        yield relay
 
-    def count(request: Any, **_: Any) -> None:
-        if "/upload/" in request.url and not request.url.endswith(".xmp"):
-            seen[request.method] += 1
 
-    [events] = [
-        backend._client.meta.events for _, backend in system.storage.mounts if isinstance(backend, S3AppStorageBackend)
-    ]
-    events.register("before-send.s3", count)
-    yield seen
-    events.unregister("before-send.s3", count)
+@pytest.fixture
+def bucket(relay: Relay, s3_server: S3Server, database_url: URL, tmp_path: Path) -> Iterator[System]:
+    """A system whose media lie behind the relay."""
+    environ = s3_environ(relay.url, s3_server.access_key, s3_server.secret_key) | {
+        "IMMICH_MEDIA_LOCATION": str(tmp_path / "media"),
+        "DB_URL": database_url.render_as_string(hide_password=False),
+    }
+    with running_system(environ) as system, files_only_in_staging(system):
+        yield system
+
+
+@pytest.fixture
+def owner(bucket: System) -> Person:
+    return sign_up(bucket)
+
+
+def calls_for_originals(relay: Relay) -> Counter[str]:
+    """Requests that have reached the store for originals, sidecars left out, by method; then counts from nought."""
+    lines = [seen.line.split() for seen in relay.seen]
+    relay.seen.clear()
+    return Counter(method for method, path, _ in lines if "/upload/" in path and ".xmp" not in path)
 
 
 def run_jobs(system: System) -> None:
@@ -68,27 +79,22 @@ def run_jobs(system: System) -> None:
         assert ledger.finish(system.database, held)
 
 
-def run_jobs_elsewhere(system: System, environ: dict[str, str]) -> Counter[str]:
+def run_jobs_elsewhere(environ: dict[str, str]) -> None:
     """The same in a worker process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", WORKER, json.dumps(environ)], cwd=ROOT, capture_output=True, text=True,
         timeout=120, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return Counter(json.loads(done.stdout.splitlines()[-1]))
 
 
 def environ_of(system: System) -> dict[str, str]:
-    """The variables that give another process the same system."""
+    """The variables that give another process the same system, whose media are in a bucket."""
     settings, s3 = system.settings, system.settings.s3
     assert s3 is not None
     return {
-        "IMMICH_STORAGE_ENGINE": "s3",
-        "S3_ENDPOINT": s3.endpoint or "",
-        "S3_BUCKET": s3.bucket,
+        **s3_environ(s3.endpoint or "", s3.access_key_id or "", s3.secret_access_key or ""),
         "S3_PREFIX": s3.prefix,
-        "S3_ACCESS_KEY_ID": s3.access_key_id or "",
-        "S3_SECRET_ACCESS_KEY": s3.secret_access_key or "",
         "IMMICH_MEDIA_LOCATION": str(settings.media_location),
         "DB_URL": settings.database_url.render_as_string(hide_password=False),
     }
@@ -118,67 +124,77 @@ def upload_three(system: System, person: Person, folder: Path) -> list[UUID]:
     ]
 
 
-@on_s3
-def test_right_after_the_upload_the_store_is_not_asked(system: System, admin: Person, tmp_path: Path) -> None:
-    upload_three(system, admin, tmp_path)
-    assert jobs_left(system) >= 6
-    with calls(system) as seen:
-        run_jobs(system)
-    assert seen == {}
-    assert jobs_left(system) == 0
+@in_the_bucket
+def test_right_after_the_upload_the_store_is_not_asked(
+    bucket: System, owner: Person, relay: Relay, tmp_path: Path
+) -> None:
+    upload_three(bucket, owner, tmp_path)
+    assert jobs_left(bucket) >= 6
+    assert calls_for_originals(relay) == {"PUT": 3}
+    run_jobs(bucket)
+    assert calls_for_originals(relay) == {}
+    assert jobs_left(bucket) == 0
     # Neither sidecars nor pictures that were made.
-    assert len(cached(system)) == 3
+    assert len(cached(bucket)) == 3
 
 
-@on_s3
-def test_a_new_worker_process_finds_what_the_web_process_kept(system: System, admin: Person, tmp_path: Path) -> None:
-    upload_three(system, admin, tmp_path)
-    assert run_jobs_elsewhere(system, environ_of(system)) == {}
-    assert jobs_left(system) == 0
+@in_the_bucket
+def test_a_new_worker_process_finds_what_the_web_process_kept(
+    bucket: System, owner: Person, relay: Relay, tmp_path: Path
+) -> None:
+    upload_three(bucket, owner, tmp_path)
+    assert calls_for_originals(relay) == {"PUT": 3}
+    run_jobs_elsewhere(environ_of(bucket))
+    assert calls_for_originals(relay) == {}
+    assert jobs_left(bucket) == 0
 
 
-@on_s3
-def test_what_is_no_longer_kept_is_read_once_for_all_jobs(system: System, admin: Person, tmp_path: Path) -> None:
-    assets = upload_three(system, admin, tmp_path)
-    for asset_id in assets:
-        system.staging.forget(path_of(system, asset_id))
-    assert cached(system) == []
-    with calls(system) as seen:
-        run_jobs(system)
+@in_the_bucket
+def test_what_is_no_longer_kept_is_read_once_for_all_jobs(
+    bucket: System, owner: Person, relay: Relay, tmp_path: Path
+) -> None:
+    for asset_id in upload_three(bucket, owner, tmp_path):
+        bucket.staging.forget(path_of(bucket, asset_id))
+    assert cached(bucket) == []
+    calls_for_originals(relay)
+    run_jobs(bucket)
     # The length is asked for first, so that room can be made.
-    assert seen == {"HEAD": 3, "GET": 3}
+    assert calls_for_originals(relay) == {"HEAD": 3, "GET": 3}
 
 
-@on_s3
-def test_where_the_cache_is_off_each_job_reads(system: System, admin: Person, tmp_path: Path) -> None:
-    asset_id = upload(system, admin, picture(tmp_path))
-    system.staging.forget(path_of(system, asset_id))
-    jobs = jobs_left(system)
-    assert run_jobs_elsewhere(system, environ_of(system) | {"STAGING_CACHE_BYTES": "0"}) == {"GET": jobs}
-    assert jobs_left(system) == 0
+@in_the_bucket
+def test_where_the_cache_is_off_each_job_reads(
+    bucket: System, owner: Person, relay: Relay, tmp_path: Path
+) -> None:
+    upload(bucket, owner, picture(tmp_path))
+    jobs = jobs_left(bucket)
+    calls_for_originals(relay)
+    run_jobs_elsewhere(environ_of(bucket) | {"STAGING_CACHE_BYTES": "0"})
+    assert calls_for_originals(relay) == {"GET": jobs}
+    assert jobs_left(bucket) == 0
 
 
-@on_s3
+@in_the_bucket
 @pytest.mark.parametrize("error", [StorageError("the store said no"), ZeroDivisionError()])
 def test_a_failed_upload_leaves_nothing_in_the_cache(
-    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    bucket: System, owner: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*args: object) -> None:
         raise error
 
     monkeypatch.setattr(uploads, "_keep", fail)
     with pytest.raises(type(error)):
-        upload(system, admin, picture(tmp_path))
-    objects.sweep_pending(system, utc_now() + objects.LEASE * 2)
-    assert cached(system) == []
+        upload(bucket, owner, picture(tmp_path))
+    objects.sweep_pending(bucket, utc_now() + timedelta(days=1))
+    assert cached(bucket) == []
 
 
-@on_s3
-def test_an_object_that_is_deleted_leaves_the_cache(system: System, admin: Person, tmp_path: Path) -> None:
-    path = path_of(system, upload(system, admin, picture(tmp_path)))
-    assert len(cached(system)) == 1
-    objects.remove_disowned(system, [path])
-    assert cached(system) == []
+@in_the_bucket
+def test_an_object_that_is_deleted_leaves_the_cache(bucket: System, owner: Person, tmp_path: Path) -> None:
+    path = path_of(bucket, upload(bucket, owner, picture(tmp_path)))
+    assert len(cached(bucket)) == 1
+    objects.remove_disowned(bucket, [path])
+    assert cached(bucket) == []
 
 
 @on_local_disk
