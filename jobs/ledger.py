@@ -20,7 +20,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from errors import AppError, StorageUnavailable
 from jobs.names import DEFAULT_CONCURRENCY, JobName, QueueName
-from models.base import Database, UtcDateTime, table_of, utc_now
+from models.base import Database, UtcDateTime, rows_changed, table_of, utc_now
 from models.jobs import Job, JobStatus, QueueState
 
 # A worker renews its leases every quarter of this; one that misses four beats has lost its jobs.
@@ -143,7 +143,8 @@ def claim(database: Database, worker: str, queues: Collection[QueueName]) -> Cla
     before backfill, then what was due first.
     """
     now = utc_now()
-    with database.write() as session:
+    # Where a power failure undoes it, nobody has the job any more: it waits again.
+    with database.write_soon() as session:
         alone(session)
         open_queues = _open_queues(session, queues)
         if not open_queues:
@@ -212,20 +213,23 @@ def heartbeat(database: Database, claims: Collection[Claim]) -> list[Claim]:
     """Renews the leases of running jobs; returns the claims that were lost."""
     if not claims:
         return []
-    with database.write() as session:
+    with database.write_soon() as session:
         return [held for held in claims if not _change(session, held, leased_until=utc_now() + LEASE)]
 
 
 def progress(database: Database, held: Claim, done: float) -> bool:
     """Records how much of a job is done, from 0 to 1; False where the claim was lost."""
-    with database.write() as session:
+    with database.write_soon() as session:
         return _change(session, held, progress=done)
 
 
 def finish(database: Database, held: Claim) -> bool:
-    """Strikes a job that is done off the ledger; False where the claim was lost."""
-    with database.write() as session:
-        return session.execute(delete(Job).where(_is_held(held)).returning(Job.id)).one_or_none() is not None
+    """Strikes a job that is done off the ledger; False where the claim was lost.
+
+    Where a power failure undoes it, the job is done once more.
+    """
+    with database.write_soon() as session:
+        return bool(rows_changed(session, _FINISH, {"held_id": held.id, "held_attempt": held.attempt}))
 
 
 def fail(database: Database, held: Claim, error: Exception) -> bool:
@@ -261,6 +265,15 @@ def release(database: Database, claims: Collection[Claim]) -> None:
         for held in claims:
             _change(session, held, status=JobStatus.WAITING, due_at=utc_now(), leased_until=None, worker=None,
                     max_attempts=held.max_attempts + 1)  # fmt: skip
+
+
+# Built once, as every job executes it.
+_JOBS = table_of(Job)
+_FINISH = delete(_JOBS).where(
+    _JOBS.c.id == bindparam("held_id"),
+    _JOBS.c.attempt == bindparam("held_attempt"),
+    _JOBS.c.status == JobStatus.ACTIVE,
+)
 
 
 def _is_held(held: Claim) -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 # Names for every constraint, so that a migration can drop what it made on either database.
@@ -37,6 +38,9 @@ _NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+# SQLite's words for commits that wait for the disk, and for those that go there with the next one that waits.
+_DURABLE, _SOON = "FULL", "NORMAL"
 
 # Enumerations are stored as the text that clients see, without a type of their own in PostgreSQL.
 _EnumText = Enum(enum.Enum, native_enum=False, length=32, values_callable=lambda kind: [one.value for one in kind])
@@ -151,8 +155,23 @@ class Database:
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a transaction that read
         first and wrote later would fail instead of waiting.
         """
+        with self._writing(writes=True) as session:
+            yield session
+
+    @contextmanager
+    def write_soon(self) -> Iterator[Session]:
+        """As `write`, for what may be done again: on SQLite the commit does not wait for the disk.
+
+        It outlives this process, however that ends; where the power fails before the next commit
+        of `write`, it has not been. On PostgreSQL, whose clients outlive the server, it waits.
+        """
+        with self._writing(writes=True, soon=True) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self, **options: bool) -> Iterator[Session]:
         with Session(self.engine, expire_on_commit=False) as session:
-            session.connection(execution_options={"writes": True})
+            session.connection(execution_options=options)
             yield session
             session.commit()
 
@@ -178,18 +197,29 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, pool_size=8, max_overflow=64)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: object) -> None:
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
         # SQLAlchemy begins the transaction itself below; the driver must not do it later.
         connection.isolation_level = None
         connection.executescript(
-            "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-            "PRAGMA foreign_keys = ON;"
+            "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;"
+            f"PRAGMA synchronous = {_DURABLE};"
         )
+        record.info.update(durable=_DURABLE, synchronous=_DURABLE)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if "single" not in options:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if "writes" in options else "BEGIN")
+        if "writes" in options:
+            _synchronise(connection, _SOON if "soon" in options else connection.info["durable"])
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif "single" not in options:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _synchronise(connection: Connection, level: str) -> None:
+    """Sets when commits of a connection wait for the disk (SQLite, `PRAGMA synchronous`), unless it is set so."""
+    if connection.info["synchronous"] != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.info["synchronous"] = level

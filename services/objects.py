@@ -8,9 +8,11 @@ announcement behind, and the sweep removes the object that it names.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Executable, bindparam, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from config import MediaKind
@@ -49,15 +51,22 @@ def announce_all(system: System, sizes: Mapping[str, int]) -> None:
     Raises StorageUnavailable where the sweep is just removing what lay there.
     """
     with system.database.write() as session:
-        for path, size in sizes.items():
-            expires_at = _lease_of(size)
-            pending = session.get(PendingObject, path, with_for_update=True)
-            if pending is None:
-                session.add(PendingObject(path=path, expires_at=expires_at))
-            elif pending.swept_at is None:
-                pending.expires_at = expires_at
-            else:
+        again = _announce_again(session.get_bind().dialect.name == "sqlite")
+        # In one order for all, so that two jobs with the same paths wait for each other one way only.
+        for path in sorted(sizes):
+            if not rows_changed(session, again, {"path": path, "expires_at": _lease_of(sizes[path])}):
                 raise StorageUnavailable(f"{path} is just being removed")
+
+
+@cache
+def _announce_again(is_sqlite: bool) -> Executable:
+    """An announcement, or a longer time for one that is there and that the sweep has not taken over."""
+    insert_pending = sqlite.insert(_PENDING) if is_sqlite else postgresql.insert(_PENDING)
+    return insert_pending.on_conflict_do_update(
+        index_elements=[_PENDING.c.path],
+        set_={"expires_at": insert_pending.excluded.expires_at},
+        where=_PENDING.c.swept_at.is_(None),
+    )
 
 
 def adopt(session: Session, path: str, kind: MediaKind, owner_id: UUID, digest: Digest) -> None:

@@ -19,6 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.base import Base, Database
 from tests.live import free_port
@@ -105,13 +106,18 @@ def hurried(database: Database) -> Database:
     """The database, not connected yet; where it is SQLite, no commit waits for the disk, nothing is compiled twice."""
     engine = database.engine
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+        event.listen(engine, "connect", _hurry)
         if not _dialects:
             engine.connect().close()
             _dialects.append(engine.dialect)
         engine.dialect = _dialects[0]
         engine.update_execution_options(compiled_cache=_compiled)
     return database
+
+
+def _hurry(connection: Any, record: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
+    record.info.update(durable="OFF", synchronous="OFF")
 
 
 def _ping(url: str) -> None:

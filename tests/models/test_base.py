@@ -1,14 +1,15 @@
 """The database's promises: kept connections, whole transactions, aware datetimes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import URL, bindparam, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.orm import Session
 
 from models.base import Database
 from models.users import LoginFailure
@@ -99,6 +100,35 @@ def test_a_transaction_that_fails_keeps_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert ask(database, "half") is None
+
+
+@on_every_database
+def test_what_is_written_soon_is_seen_at_once_and_kept_whole(database: Database) -> None:
+    with database.write_soon() as session:
+        session.add(LoginFailure(subject="soon", failures=3, last_at=NOON))
+    assert ask(database, "soon") == 3
+
+    def fail() -> None:
+        with database.write_soon() as session:
+            session.add(LoginFailure(subject="half", failures=1, last_at=NOON))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert ask(database, "half") is None
+
+
+def test_only_what_is_written_soon_does_not_wait_for_the_disk(database: Database) -> None:
+    def waits(write: Callable[[], AbstractContextManager[Session]]) -> bool:
+        with write() as session:
+            return bool(session.scalar(text("PRAGMA synchronous")) == 2)
+
+    # All on one connection, which is taken from the pool and given back.
+    assert [waits(write) for write in (database.write, database.write_soon, database.write)] == [True, False, True]
+    with database.write_soon():
+        assert waits(database.read)
+    assert waits(database.write)
 
 
 @on_every_database
