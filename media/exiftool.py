@@ -3,7 +3,6 @@
 import atexit
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -12,25 +11,17 @@ from time import monotonic
 from typing import Any
 
 from errors import MediaError, ToolFailed
+from media import confined
 from media.tools import KeptOpen, run
+from media.workbench import Limits
 
 _ANSWER_LIMIT = 32 * 1024 * 1024
 _READY = b"{ready}\n"
 _WRITE_SECONDS = 30.0
 
-# Python gives up what a reader of strangers' files needs not (the network above all) and becomes the shell.
-# exiftool waits for more input at the end of its standard input, so it would outlive a worker
-# that was killed; `cat` sees that end and says the word that makes exiftool leave.
-_CONFINE = """
-import os, sys
-sys.path.insert(0, sys.argv[1])
-from media import confinement
-confinement.confine()
-confinement.allow(memory=1 << 30, cpu_seconds=600, file_bytes=1 << 26)
-os.execvp("sh", ["sh", "-c", sys.argv[2]])
-"""
-_EXIFTOOL = r"""(cat; printf '%s\n' -stay_open False) | exec exiftool -config '' -stay_open True -@ -"""
-_PROGRAM = (sys.executable, "-I", "-S", "-c", _CONFINE, Path(__file__).parent.parent, _EXIFTOOL)
+_EXIFTOOL = ("exiftool", "-config", "", "-stay_open", "True", "-@", "-")
+# The CPU seconds are those of all its questions together.
+_LIMITS = Limits(cpu_seconds=600, memory=1024**3, file_bytes=64 * 1024**2)
 _READING = ("-j", "-api", "LargeFileSupport=1", "-api", "QuickTimeUTC=1")
 # Values are told with HTML's escapes, as an argument is a line.
 _WRITING = ("-E", "-m")
@@ -39,9 +30,9 @@ _WRITING = ("-E", "-m")
 class ExifTool:
     """exiftool, one process for each thread that asks at the same time, shared by all threads.
 
-    A process is started when needed and kept for the next question. It is replaced when it has died,
-    was stopped after `timeout` seconds or has answered `questions`; it ends after `idle_seconds`
-    without any, and with this process, also with one that is killed.
+    A process is started when needed and kept for the next question. It is confined, and replaced when
+    it has died, was stopped after `timeout` seconds or has answered `questions`; it ends after
+    `idle_seconds` without any, and with the thread that started it, even by kill -9.
     """
 
     def __init__(self, *, timeout: float = 30, idle_seconds: float = 60, questions: int = 1000) -> None:
@@ -83,12 +74,12 @@ class ExifTool:
     def _ask(self, lines: Sequence[str]) -> bytes:
         question = os.fsencode("\n".join([*lines, "-execute", ""]))
         try:
-            return self._ask_once(question)
+            return self._answer_of(self._take(), question)
         except ToolFailed:
-            return self._ask_once(question)
+            # It may have died of something else.
+            return self._answer_of(_start(), question)
 
-    def _ask_once(self, question: bytes) -> bytes:
-        process = self._take()
+    def _answer_of(self, process: "_Process", question: bytes) -> bytes:
         answer = None
         try:
             answer = process.program.ask(question, until=_READY, timeout=self._timeout, at_most=_ANSWER_LIMIT)
@@ -111,7 +102,7 @@ class ExifTool:
                 if process.program.is_running:
                     return process
                 process.program.end()
-        return _Process(KeptOpen("exiftool", _PROGRAM))
+        return _start()
 
     def _give_back(self, process: "_Process") -> None:
         process.asked += 1
@@ -151,6 +142,10 @@ class _Process:
         self.program = program
         self.asked = 0
         self.idle_since = 0.0
+
+
+def _start() -> _Process:
+    return _Process(KeptOpen("exiftool", confined.command(_EXIFTOOL, _LIMITS, network=False)))
 
 
 def _told(path: Path) -> str:

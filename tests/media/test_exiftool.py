@@ -49,8 +49,7 @@ def picture(tmp_path: Path) -> Path:
 
 def pids_of(tool: ExifTool) -> list[int]:
     """The exiftools that have nothing to do; other tests may have some open in this process."""
-    shells = [process.program._process.pid for process in tool._idle]
-    return [pid for shell in shells for pid, name in children_of(shell).items() if name == "exiftool"]
+    return [process.program._process.pid for process in tool._idle]
 
 
 def test_it_answers_by_name(exiftool: ExifTool, picture: Path) -> None:
@@ -79,6 +78,8 @@ def test_threads_that_ask_at_once_have_one_each(exiftool: ExifTool, picture: Pat
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(ask, range(3)))
     assert 2 <= len(pids_of(exiftool)) <= 3
+    # Those threads are gone, and what they started with them.
+    assert exiftool.read(picture, ["Make"])["Make"] == "Camera maker"
 
 
 def test_it_is_replaced_after_so_many_questions(make_tool: MakeTool, picture: Path) -> None:
@@ -229,7 +230,8 @@ def test_writing_leaves_the_base_and_keeps_what_it_says(exiftool: ExifTool, tmp_
     exiftool.write(output, {"XMP-xmp:Rating": "5"}, base)
     assert base.read_bytes() == before
     tags = exiftool.read(output, ["Creator", "Rating"])
-    assert (tags["Creator"], tags["Rating"]) == ("Somebody", 5)
+    assert "Somebody" in tags["Creator"]
+    assert tags["Rating"] == 5
 
 
 def test_what_cannot_be_written_tells_why(exiftool: ExifTool, tmp_path: Path) -> None:
