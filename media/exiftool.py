@@ -63,8 +63,7 @@ class ExifTool:
         files = [_told(output)] if base is None else ["-o", _told(output), _told(base)]
         self._ask([*lines, *files])
         if not output.exists():
-            # Asked once more by itself, it also tells why.
-            run(["exiftool", "-config", "", *lines, *files], timeout=_WRITE_SECONDS)
+            _tell_why([*lines, *files])
 
     def close(self) -> None:
         """Ends every process that has nothing to do; the next question starts one again."""
@@ -146,6 +145,14 @@ class _Process:
 
 def _start() -> _Process:
     return _Process(KeptOpen("exiftool", confined.command(_EXIFTOOL, _LIMITS, network=False)))
+
+
+def _tell_why(arguments: Sequence[str]) -> None:
+    """Asks once more, an exiftool of its own, which says what the trouble is: raises ToolFailed where there is one."""
+    try:
+        run(confined.command(("exiftool", "-config", "", *arguments), _LIMITS, network=False), timeout=_WRITE_SECONDS)
+    except ToolFailed as error:
+        raise ToolFailed("exiftool", error.code, error.stderr) from None
 
 
 def _told(path: Path) -> str:
