@@ -32,7 +32,7 @@ lint: for-test ## ruff and mypy
 	@$(python) -m ruff check .
 	@$(python) -m mypy .
 
-bench: for-bench .tools/.peers ## measure speed and memory; see benchmarks/
+bench: for-bench .tools/.peers .tools/.sharp ## measure speed and memory; see benchmarks/
 	@$(python) -m benchmarks
 
 lock: .venv/.made ## resolve pyproject.toml into the requirements files, with hashes
@@ -82,4 +82,10 @@ for-bench: .venv/.tests
 	@mkdir -p .tools/peers
 	@cp $^ .tools/peers/
 	@cd .tools/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.tools/.sharp: $(addprefix benchmarks/peers/sharp/,thumbnails.mjs package.json package-lock.json) | .tools/.peers
+	@mkdir -p .tools/peers/sharp
+	@cp $^ .tools/peers/sharp/
+	@cd .tools/peers/sharp && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -4,7 +4,7 @@ import argparse
 import os
 import time
 
-from benchmarks import accel, archives, delivery, memory, redirects, thumbnails, upload
+from benchmarks import accel, archives, delivery, media, memory, redirects, thumbnails, upload
 from benchmarks.report import REPORT, table, write_report
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "accel": accel,
     "redirects": redirects,
     "archives": archives,
+    "media": media,
     "memory": memory,
 }
 

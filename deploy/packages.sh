@@ -8,7 +8,7 @@ for_test=(initdb:postgresql redis-server:redis-server nginx:nginx chromium:chrom
           chromedriver:chromium-driver node:nodejs npm:npm curl:curl)
 # Tests that start no server run these.
 for_test_fast=(unzip:unzip 7z:p7zip-full bsdtar:libarchive-tools)
-for_bench=(wrk:wrk nginx:nginx node:nodejs npm:npm)
+for_bench=(wrk:wrk vipsthumbnail:libvips-tools nginx:nginx node:nodejs npm:npm)
 
 case "${1:-}" in
     run) wanted=("${for_run[@]}") ;;
