@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from media import dates, zones
+from media import dates, motion, zones
 from media.dates import TakenAt, WallClock
 from media.exiftool import exiftool
+from media.motion import MotionClue
 
 Tags = Mapping[str, Any]
 
@@ -40,7 +41,9 @@ _SIDECAR_TAGS = (
     *_DATES, *_OFFSETS, *_MAKES, *_MODELS, *_LENSES, *_DESCRIPTIONS, *_OTHERS,
     *(f"{name}#" for name in (*_POSITION, *_NUMBERS)),
 )
-_TAGS = (*_SIDECAR_TAGS, *(f"{name}#" for name in _PIXELS))
+# What the two halves of a live photo have in common, by Apple's names for it, new and old.
+_PAIRS = ("ContentIdentifier", "MediaGroupUUID")
+_TAGS = (*_SIDECAR_TAGS, *(f"{name}#" for name in _PIXELS), *_PAIRS, *motion.TAGS)
 # Where a sidecar has one of a group, the file's own of that group count no more.
 _GROUPS = (_MAKES, _MODELS, _LENSES, _DESCRIPTIONS, _POSITION)
 
@@ -57,6 +60,7 @@ class Metadata:
 
     `exif_image_*` are the pixels as stored, `width` and `height` as shown after orientation.
     `focal_length` is in millimetres, `exposure_time` in seconds (`1/4000`), `rating` in stars, -1 for rejected.
+    `live_photo_cid` is the same in both halves of a live photo; `motion` says that a video is inside.
     """
 
     file_size: int
@@ -78,6 +82,8 @@ class Metadata:
     description: str
     projection_type: str | None
     rating: int | None
+    live_photo_cid: str | None
+    motion: MotionClue | None
 
 
 def read_metadata(path: Path, sidecar: Path | None = None) -> Metadata:
@@ -112,6 +118,8 @@ def read_metadata(path: Path, sidecar: Path | None = None) -> Metadata:
         description=_description(tags),
         projection_type=(_text(tags.get("ProjectionType")) or "").upper() or None,
         rating=_whole(tags, "Rating", -1, 5) or None,
+        live_photo_cid=_first_text(tags, _PAIRS),
+        motion=motion.clue_in(tags),
     )
 
 

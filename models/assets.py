@@ -137,6 +137,8 @@ class AssetExif(Base):
     focal_length: Mapped[float | None] = mapped_column("focalLength", Double)
     iso: Mapped[int | None]
     exposure_time: Mapped[str | None] = mapped_column("exposureTime")
+    # What a live photo's still and its video have in common (Apple).
+    live_photo_cid: Mapped[str | None] = mapped_column("livePhotoCID", index=True)
     # Frames a second, of a video.
     fps: Mapped[float | None] = mapped_column(Double)
     latitude: Mapped[float | None] = mapped_column(Double)

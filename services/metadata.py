@@ -16,7 +16,7 @@ from media.exif import Metadata, read_metadata
 from media.outline import make_outline
 from media.probe import Probe
 from models.assets import Asset, AssetExif, AssetFile, AssetFileType, AssetType, EditedProperty
-from services import videos
+from services import live_photos, motion_photos, videos
 from services.system import System
 from storage.types import ByteRange
 
@@ -50,7 +50,10 @@ def extract_metadata(system: System, id: UUID) -> None:
             asset, sidecar_path = session.get(Asset, id), session.scalar(_sidecar_path(id))
         if asset is None:
             return
-        is_kept = _keep(system, id, _read(system, asset, sidecar_path))
+        known = _read(system, asset, sidecar_path)
+        is_kept = _keep(system, id, known)
+    if known.metadata.live_photo_cid is not None:
+        live_photos.pair_up(system, id)
 
 
 def _sidecar_path(asset_id: UUID) -> Select[str]:
@@ -62,7 +65,11 @@ def _read(system: System, asset: Asset, sidecar_path: str | None) -> _Known:
         sidecar = None
         if sidecar_path is not None:
             sidecar = stack.enter_context(system.staging.stage_to_temp(system.storage, sidecar_path))
-        metadata = read_metadata(stack.enter_context(_readable(system, asset)), sidecar)
+        file = stack.enter_context(_readable(system, asset))
+        metadata = read_metadata(file, sidecar)
+        if metadata.motion is not None and asset.type is AssetType.IMAGE:
+            # Here, where the file is at hand.
+            motion_photos.extract_video(system, asset, file, metadata.motion)
     video = _look_into(system, asset) if asset.type is AssetType.VIDEO else None
     return _Known(metadata, video, sidecar_path)
 
@@ -149,7 +156,7 @@ def _describe(exif: AssetExif, metadata: Metadata) -> None:
     exif.orientation = metadata.orientation
     exif.f_number, exif.focal_length = metadata.f_number, metadata.focal_length
     exif.iso, exif.exposure_time = metadata.iso, metadata.exposure_time
-    exif.projection_type = metadata.projection_type
+    exif.projection_type, exif.live_photo_cid = metadata.projection_type, metadata.live_photo_cid
 
 
 def _describe_unless(locked: frozenset[str], exif: AssetExif, metadata: Metadata) -> None:
