@@ -1,7 +1,9 @@
 """ffmpeg reads the file that it is given, or ranges of it, and nothing else, whatever stands in the file."""
 
+import dataclasses
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +17,7 @@ from media.probe import probe
 from media.transcode import WHOLE, transcode
 from storage.types import SignedUrl
 from tests.media.ranges import RangeServer, range_server
-from tests.media.videos import H264, HEVC, make_video
+from tests.media.videos import H264, HEVC, longer_header, make_video, run_ffmpeg
 
 LISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n",
@@ -126,3 +128,31 @@ def test_a_store_that_does_not_answer_is_told_without_the_url(server: RangeServe
     assert "5EC12E7" not in str(caught.value)
     assert "http" not in str(caught.value)
     assert caught.value.retryable
+
+
+def test_more_streams_than_any_camera_writes_are_refused(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4")
+    run_ffmpeg("-i", source, *(["-map", "0:v"] * 120), "-c", "copy", tmp_path / "b.mkv")
+    with pytest.raises(MediaError):
+        probe(tmp_path / "b.mkv")
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 0), (100_000, 100_000), (2**31 - 1, 1), (1, 2**31 - 1)])
+def test_a_size_that_is_none_is_refused_before_a_picture_is_made(tmp_path: Path, width: int, height: int) -> None:
+    data = bytearray(make_video(tmp_path / "a.avi", "-c:v", "rawvideo", "-pix_fmt", "bgr24").read_bytes())
+    # The header of a bitmap in the chunk that says how the stream is coded, and the one of the whole file.
+    place = data.index(b"strf") + 12
+    data[place : place + 8] = struct.pack("<II", width, height)
+    place = data.index(b"avih") + 40
+    data[place : place + 8] = struct.pack("<II", width, height)
+    (tmp_path / "b.avi").write_bytes(data)
+    with pytest.raises(MediaError):
+        probe(tmp_path / "b.avi")
+
+
+def test_a_long_way_to_go_with_little_to_show_ends_soon(tmp_path: Path) -> None:
+    lie = longer_header(make_video(tmp_path / "a.mp4"), tmp_path / "b.mp4", hours=10)
+    made = dataclasses.replace(probe(tmp_path / "a.mp4"), duration=36_000_000)
+    grab_frame(lie, made, tmp_path / "frame.bmp")
+    transcode(lie, made, WHOLE, tmp_path / "out.mp4", lambda done: None)
+    assert (tmp_path / "out.mp4").stat().st_size < 100_000
