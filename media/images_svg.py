@@ -14,7 +14,7 @@ from media.images import MAX_PIXELS, Size
 from media.images_pixels import Fit, Picture, without_idle_alpha
 
 _MAX_BYTES = 32 * 1024 * 1024
-_MAX_ELEMENTS = 200_000
+_MAX_ELEMENTS, _MAX_DEPTH = 200_000, 200
 # Pixels of a unit of CSS, at 96 to the inch.
 _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0, "q": 96 / 101.6}
 _LENGTH = re.compile(r"\s*([+]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([a-zA-Z]*)\s*")
@@ -52,14 +52,19 @@ def read(source: Path, wanted: Fit) -> Picture:
 
 def _parsed(source: Path) -> Element:
     """The document, without doctype and comments; entities are those that it declares itself."""
-    elements = 0
+    elements = depth = 0
     root: Element | None = None
     try:
-        for _, element in ElementTree.iterparse(source, events=("start",)):  # noqa: S314 - expat expands no bombs
+        # Expat expands no bombs of entities.
+        for event, element in ElementTree.iterparse(source, events=("start", "end")):  # noqa: S314
+            if event == "end":
+                depth -= 1
+                continue
             root = element if root is None else root
             elements += 1
-            if elements > _MAX_ELEMENTS:
-                raise MediaError(f"The drawing has more than {_MAX_ELEMENTS} elements")
+            depth += 1
+            if elements > _MAX_ELEMENTS or depth > _MAX_DEPTH:
+                raise MediaError(f"The drawing has over {_MAX_ELEMENTS} elements, or {_MAX_DEPTH} inside each other")
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise MediaError(f"The drawing is damaged: {error}") from error
     if root is None or _local(root.tag) != "svg":

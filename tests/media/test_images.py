@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from errors import MediaError, UnsupportedMedia
-from media import images
+from media import images, images_pixels
 from media.images import Preview
 from tests.media.pictures import (
     BLUE,
@@ -354,6 +354,21 @@ def _copy(source: Path, folder: Path) -> Path:
     copy = folder / source.name
     copy.write_bytes(source.read_bytes())
     return copy
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "CMYK", "LAB"])
+def test_pictures_are_resized_alike_with_and_without_the_fast_resizer(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = photo((400, 300)).convert("RGB" if mode == "LAB" else mode)
+    image = Image.merge("LAB", image.split()) if mode == "LAB" else image
+    if mode == "RGBA":
+        # Where next to nothing is seen, the colour is a matter of rounding.
+        image.putalpha(Image.linear_gradient("L").resize(image.size).point(lambda value: 100 + value // 2))
+    fast = np.asarray(images_pixels.resized(image, (90, 70))).astype(int)
+    monkeypatch.setattr(images_pixels, "Resizer", None)
+    plain = np.asarray(images_pixels.resized(image, (90, 70))).astype(int)
+    assert np.abs(fast - plain).mean() < 1
 
 
 def test_the_picture_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

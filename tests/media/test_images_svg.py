@@ -122,8 +122,9 @@ def test_entities_that_multiply_are_no_bomb(tmp_path: Path) -> None:
 
 
 def test_too_many_elements_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="elements"):
-        drawn(tmp_path, f"<svg {SVG}>{'<g/>' * 200_001}</svg>")
+    for inside in ("<g/>" * 200_001, "<g>" * 1000 + "</g>" * 1000):
+        with pytest.raises(MediaError, match="elements"):
+            drawn(tmp_path, f"<svg {SVG}>{inside}</svg>")
 
 
 def test_drawings_in_utf_16_are_read(tmp_path: Path) -> None:
