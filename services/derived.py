@@ -22,6 +22,7 @@ class DerivedFile:
     kind: MediaKind
     path: str
     digest: Digest
+    is_transparent: bool = False
 
 
 def attach(system: System, asset_id: UUID, file: DerivedFile) -> None:
@@ -32,7 +33,7 @@ def attach(system: System, asset_id: UUID, file: DerivedFile) -> None:
     with system.database.write() as session:
         # The lock keeps the asset from being removed between this look and the commit.
         asset = session.get(Asset, asset_id, with_for_update=True)
-        unwanted = file.path if asset is None else _replace(session, asset, file)
+        unwanted = file.path if asset is None else replace(session, asset, file)
         if unwanted is not None:
             objects.disown(session, [unwanted])
     if unwanted is not None:
@@ -51,8 +52,11 @@ def detach(system: System, asset_id: UUID, kind: AssetFileType) -> None:
     objects.remove_disowned(system, paths)
 
 
-def _replace(session: Session, asset: Asset, file: DerivedFile) -> str | None:
-    """Puts a file in the place of the asset's former one; the former path where that is another."""
+def replace(session: Session, asset: Asset, file: DerivedFile) -> str | None:
+    """Puts a file in the place of the asset's former one, in the caller's transaction.
+
+    Returns the former path where that is another: to be disowned. Raises StorageUnavailable as `adopt` does.
+    """
     session.execute(delete(StoredObject).where(StoredObject.path == file.path))
     objects.adopt(session, file.path, file.kind, asset.owner_id, file.digest)
     row = session.scalar(
@@ -61,7 +65,8 @@ def _replace(session: Session, asset: Asset, file: DerivedFile) -> str | None:
         )
     )
     if row is None:
-        session.add(AssetFile(asset_id=asset.id, type=file.type, path=file.path))
-        return None
-    former, row.path = row.path, file.path
+        row = AssetFile(asset_id=asset.id, type=file.type, path=file.path)
+        session.add(row)
+    former = row.path
+    row.path, row.is_transparent = file.path, file.is_transparent
     return former if former != file.path else None

@@ -1,11 +1,10 @@
 """Thumbnails: the job that makes an asset's preview, thumbnail and thumbhash."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from config import MediaKind
@@ -14,25 +13,14 @@ from jobs.names import JobName
 from jobs.registry import job
 from media import images, mime, workshop
 from media.images import Preview
-from media.staging import Digest
-from models.assets import Asset, AssetDamage, AssetFile, AssetFileType, AssetType, AssetVisibility
+from models.assets import Asset, AssetDamage, AssetFileType, AssetType, AssetVisibility
 from models.base import utc_now
-from models.objects import StoredObject
-from services import objects, videos
+from services import derived, objects, videos
 from services.assets import has_thumbnails
+from services.derived import DerivedFile
 from services.system import System
 from storage import core
 from storage.types import StorageKey
-
-
-@dataclass(frozen=True, slots=True)
-class _DerivedFile:
-    """A file that was made and stored, and does not belong to its asset yet."""
-
-    type: AssetFileType
-    path: str
-    digest: Digest
-    is_transparent: bool
 
 
 @job(JobName.ASSET_GENERATE_THUMBNAILS)
@@ -55,7 +43,7 @@ def generate_thumbnails(system: System, id: UUID) -> None:
     _attach(system, asset, preview, files)
 
 
-def _make(system: System, asset: Asset) -> tuple[Preview, list[_DerivedFile]]:
+def _make(system: System, asset: Asset) -> tuple[Preview, list[DerivedFile]]:
     """Makes and stores both pictures, announced but without an owner."""
     preview_path = _new_path(system, core.preview_key(asset.owner_id, asset.id))
     thumbnail_path = _new_path(system, core.thumbnail_key(asset.owner_id, asset.id))
@@ -68,9 +56,10 @@ def _make(system: System, asset: Asset) -> tuple[Preview, list[_DerivedFile]]:
         made = workshop.run(images.make_previews, source, preview.path, thumbnail.path)
         sizes = {preview_path: preview.path.stat().st_size, thumbnail_path: thumbnail.path.stat().st_size}
         objects.announce_all(system, sizes)
+    kind, is_transparent = MediaKind.THUMBNAILS, made.is_transparent
     return made, [
-        _DerivedFile(AssetFileType.PREVIEW, preview_path, preview.digest, is_transparent=False),
-        _DerivedFile(AssetFileType.THUMBNAIL, thumbnail_path, thumbnail.digest, made.is_transparent),
+        DerivedFile(AssetFileType.PREVIEW, kind, preview_path, preview.digest),
+        DerivedFile(AssetFileType.THUMBNAIL, kind, thumbnail_path, thumbnail.digest, is_transparent),
     ]
 
 
@@ -85,7 +74,7 @@ def _new_path(system: System, key: StorageKey) -> str:
     return system.storage.new_path(key, MediaKind.THUMBNAILS)
 
 
-def _attach(system: System, asset: Asset, preview: Preview, files: list[_DerivedFile]) -> None:
+def _attach(system: System, asset: Asset, preview: Preview, files: list[DerivedFile]) -> None:
     """Gives the files to the asset in one commit, and removes what nobody needs any more."""
     with system.database.write() as session:
         # The lock keeps the asset from being removed between this look and the commit.
@@ -95,7 +84,7 @@ def _attach(system: System, asset: Asset, preview: Preview, files: list[_Derived
         else:
             found.thumbhash = preview.thumbhash
             _note_damage(session, found, preview.damage)
-            unwanted = [path for file in files if (path := _replace(session, found, file)) is not None]
+            unwanted = [path for file in files if (path := derived.replace(session, found, file)) is not None]
         if unwanted:
             objects.disown(session, unwanted)
     objects.remove_disowned(system, unwanted)
@@ -106,20 +95,3 @@ def _note_damage(session: Session, asset: Asset, damage: str | None) -> None:
     session.execute(delete(AssetDamage).where(AssetDamage.asset_id == asset.id))
     if damage is not None:
         session.add(AssetDamage(asset_id=asset.id, message=damage, found_at=utc_now()))
-
-
-def _replace(session: Session, asset: Asset, file: _DerivedFile) -> str | None:
-    """Puts a file in the place of the asset's former one; the former path where that is another."""
-    session.execute(delete(StoredObject).where(StoredObject.path == file.path))
-    objects.adopt(session, file.path, MediaKind.THUMBNAILS, asset.owner_id, file.digest)
-    row = session.scalar(
-        select(AssetFile).where(
-            AssetFile.asset_id == asset.id, AssetFile.type == file.type, AssetFile.is_edited.is_(False)
-        )
-    )
-    if row is None:
-        row = AssetFile(asset_id=asset.id, type=file.type, path=file.path)
-        session.add(row)
-    former = row.path
-    row.path, row.is_transparent = file.path, file.is_transparent
-    return former if former != file.path else None
