@@ -126,6 +126,7 @@ class Settings:
     media_location: Path
     staging_location: Path
     staging_cache_bytes: int
+    fullsize_images: bool
     engines: Mapping[MediaKind, StorageEngine]
     s3: S3Settings | None
     delivery: DeliverySettings
@@ -254,6 +255,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("STAGING_LOCATION", "the folder for unfinished uploads and temporary copies"
              " (default: `.staging` in the media location)", _folder),
     Variable("STAGING_CACHE_BYTES", "a number of bytes; 0 keeps no copies", _whole(0, 10**15), str(4 * 1024**3)),
+    Variable("FULLSIZE_IMAGES", "`true` or `false`", _flag, "false"),
     Variable("DB_URL", "`sqlite:///path/to/file.db` or `postgresql://user:password@host/database`",
              _database_url, "sqlite:///data/bucketroll.db", secret=True),
     Variable("REDIS_URL", "`redis://host:port/number`; carries the job queue instead of the database",
@@ -326,6 +328,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         media_location=media_location,
         staging_location=values["STAGING_LOCATION"] or media_location / ".staging",
         staging_cache_bytes=values["STAGING_CACHE_BYTES"],
+        fullsize_images=values["FULLSIZE_IMAGES"],
         engines=MappingProxyType(engines),
         s3=s3,
         delivery=delivery,

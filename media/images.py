@@ -31,8 +31,8 @@ class Preview:
     damage: str | None = None
 
 
-def make_previews(source: Path, preview: Path, thumbnail: Path) -> Preview:
-    """Writes preview (JPEG) and thumbnail (WebP) of a picture file from one decode.
+def make_previews(source: Path, preview: Path, thumbnail: Path, fullsize: Path | None = None) -> Preview:
+    """Writes preview (JPEG) and thumbnail (WebP) of a picture file, where asked its full size (JPEG), from one decode.
 
     The shorter side becomes 1440 and 250 pixels, never more than the source has. Turned upright,
     the source's RGB profile kept, everything else of its metadata left out. Transparent parts
@@ -44,4 +44,4 @@ def make_previews(source: Path, preview: Path, thumbnail: Path) -> Preview:
     """
     from media.images_write import write_previews
 
-    return write_previews(source, preview, thumbnail)
+    return write_previews(source, preview, thumbnail, fullsize)

@@ -34,7 +34,7 @@ def read(source: Path, wanted: Fit) -> Picture | None:
         orientation = _ORIENTATIONS.get(sizes.flip, 1)
         size = turned((sizes.width, sizes.height), orientation)
         embedded = _embedded(raw, size, orientation, wanted)
-        if embedded is not None and min(embedded.image.size) >= min(PREVIEW_SIDE, *size):
+        if embedded is not None and min(embedded.image.size) >= _enough(wanted(size)):
             return embedded
         try:
             return _developed(raw, size, wanted)
@@ -64,6 +64,11 @@ def _embedded(raw: rawpy.RawPy, size: Size, orientation: int, wanted: Fit) -> Pi
         return _upright_jpeg(thumb.data, size, orientation, wanted)
     except MediaError:
         return None
+
+
+def _enough(wanted: Size) -> float:
+    """The shorter side that a camera's JPEG needs; of the full size it mostly lacks the sensor's rim."""
+    return min(wanted) if min(wanted) <= PREVIEW_SIDE else max(PREVIEW_SIDE, 0.9 * min(wanted))
 
 
 def _upright_jpeg(data: bytes, size: Size, raw_orientation: int, wanted: Fit) -> Picture:

@@ -19,11 +19,14 @@ _WEBP_METHOD = 2
 _LONGEST_SENTENCE = 500
 
 
-def write_previews(source: Path, preview: Path, thumbnail: Path) -> Preview:
+def write_previews(source: Path, preview: Path, thumbnail: Path, fullsize: Path | None) -> Preview:
     """See `images.make_previews`."""
-    picture = read(source, _preview_size)
-    tiny = resized(picture.image, _thumbnail_size(picture.image.size))
-    preview.write_bytes(jpeg(picture.image, picture.profile))
+    picture = read(source, _preview_size if fullsize is None else _full_size)
+    if fullsize is not None:
+        fullsize.write_bytes(jpeg(picture.image, picture.profile))
+    shown = resized(picture.image, _preview_size(picture.image.size))
+    tiny = resized(shown, _thumbnail_size(shown.size))
+    preview.write_bytes(jpeg(shown, picture.profile))
     thumbnail.write_bytes(webp(tiny, picture.profile))
     width, height = picture.size
     damage = None if picture.damage is None else _sentence(picture.damage)
@@ -38,6 +41,10 @@ def jpeg(image: Image.Image, profile: bytes | None) -> bytes:
 def webp(image: Image.Image, profile: bytes | None) -> bytes:
     """A WebP of an RGB or RGBA picture."""
     return _encoded(image, "WEBP", profile, method=_WEBP_METHOD)
+
+
+def _full_size(size: Size) -> Size:
+    return fit(size, min(size), _JPEG_LONGEST)
 
 
 def _preview_size(size: Size) -> Size:

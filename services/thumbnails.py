@@ -1,6 +1,6 @@
 """Thumbnails: the job that makes an asset's preview, thumbnail and thumbhash."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from uuid import UUID
 
@@ -20,12 +20,11 @@ from services.assets import has_thumbnails
 from services.derived import DerivedFile
 from services.system import System
 from storage import core
-from storage.types import StorageKey
 
 
 @job(JobName.ASSET_GENERATE_THUMBNAILS)
 def generate_thumbnails(system: System, id: UUID) -> None:
-    """Makes preview, thumbnail and thumbhash of an asset, or makes them again.
+    """Makes preview, thumbnail and thumbhash of an asset, where wanted its full size too, or makes them again.
 
     The original is read once and decoded once. Objects come first, all rows in one commit; an
     asset that is deleted meanwhile takes them with it. What is wrong with a damaged original is
@@ -44,23 +43,39 @@ def generate_thumbnails(system: System, id: UUID) -> None:
 
 
 def _make(system: System, asset: Asset) -> tuple[Preview, list[DerivedFile]]:
-    """Makes and stores both pictures, announced but without an owner."""
-    preview_path = _new_path(system, core.preview_key(asset.owner_id, asset.id))
-    thumbnail_path = _new_path(system, core.thumbnail_key(asset.owner_id, asset.id))
-    staging, storage = system.staging, system.storage
-    with (
-        _picture_of(system, asset) as source,
-        staging.upload_from_temp(storage, preview_path, content_type="image/jpeg") as preview,
-        staging.upload_from_temp(storage, thumbnail_path, content_type="image/webp") as thumbnail,
-    ):
-        made = workshop.run(images.make_previews, source, preview.path, thumbnail.path)
-        sizes = {preview_path: preview.path.stat().st_size, thumbnail_path: thumbnail.path.stat().st_size}
-        objects.announce_all(system, sizes)
-    kind, is_transparent = MediaKind.THUMBNAILS, made.is_transparent
+    """Makes and stores the pictures, announced but without an owner."""
+    staging, storage, paths = system.staging, system.storage, _paths_of(system, asset)
+    with ExitStack() as stack:
+        source = stack.enter_context(_picture_of(system, asset))
+        outputs = [
+            stack.enter_context(staging.upload_from_temp(storage, path, content_type=mime.content_type_of(path)))
+            for path in paths.values()
+        ]
+        made = workshop.run(images.make_previews, source, *(output.path for output in outputs))
+        objects.announce_all(
+            system, {path: output.path.stat().st_size for path, output in zip(paths.values(), outputs, strict=True)}
+        )
     return made, [
-        DerivedFile(AssetFileType.PREVIEW, kind, preview_path, preview.digest),
-        DerivedFile(AssetFileType.THUMBNAIL, kind, thumbnail_path, thumbnail.digest, is_transparent),
+        DerivedFile(type, MediaKind.THUMBNAILS, path, output.digest, _is_transparent(type, made))
+        for (type, path), output in zip(paths.items(), outputs, strict=True)
     ]
+
+
+def _paths_of(system: System, asset: Asset) -> dict[AssetFileType, str]:
+    """Where the pictures of an asset lie, in the order in which `make_previews` takes them."""
+    keys = {
+        AssetFileType.PREVIEW: core.preview_key(asset.owner_id, asset.id),
+        AssetFileType.THUMBNAIL: core.thumbnail_key(asset.owner_id, asset.id),
+    }
+    is_shown_as_it_is = asset.type is not AssetType.IMAGE or mime.is_web_image(asset.original_path)
+    if system.settings.fullsize_images and not is_shown_as_it_is:
+        keys[AssetFileType.FULLSIZE] = core.fullsize_key(asset.owner_id, asset.id)
+    return {type: system.storage.new_path(key, MediaKind.THUMBNAILS) for type, key in keys.items()}
+
+
+def _is_transparent(type: AssetFileType, made: Preview) -> bool:
+    # The others are JPEGs.
+    return type is AssetFileType.THUMBNAIL and made.is_transparent
 
 
 def _picture_of(system: System, asset: Asset) -> AbstractContextManager[Path]:
@@ -68,10 +83,6 @@ def _picture_of(system: System, asset: Asset) -> AbstractContextManager[Path]:
     if asset.type is AssetType.VIDEO:
         return videos.frame_of(system, asset.original_path)
     return system.staging.stage_to_temp(system.storage, asset.original_path)
-
-
-def _new_path(system: System, key: StorageKey) -> str:
-    return system.storage.new_path(key, MediaKind.THUMBNAILS)
 
 
 def _attach(system: System, asset: Asset, preview: Preview, files: list[DerivedFile]) -> None:

@@ -90,6 +90,7 @@ def test_every_mistake_is_reported_at_once_with_its_name_and_what_it_wants() -> 
         *(("WEB_THREADS", text) for text in ("0", "257")),
         *(("WORKER_THREADS", text) for text in ("0", "all")),
         *(("STAGING_CACHE_BYTES", text) for text in ("-1", "4G")),
+        ("FULLSIZE_IMAGES", "1"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused(name: str, wrong: str) -> None:

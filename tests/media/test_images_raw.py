@@ -10,7 +10,7 @@ from PIL import Image
 
 from errors import MediaError
 from media import images_read
-from media.images_pixels import Picture
+from media.images_pixels import Picture, fit
 from tests.media.containers import Directory, dng, tiff, tiff_of
 from tests.media.pictures import BLUE, GREEN, RED, TURNS, corner_colours, corners, near, photo
 
@@ -26,6 +26,12 @@ def read(folder: Path, data: bytes) -> Picture:
     return images_read.read(path, lambda size: size)
 
 
+def preview_of(folder: Path, data: bytes) -> Picture:
+    path = folder / "a.dng"
+    path.write_bytes(data)
+    return images_read.read(path, lambda size: fit(size, 1440, 65_500))
+
+
 def is_developed(picture: Picture) -> bool:
     """Whether the picture shows the corners of the sensor's data, not the grey of the JPEG."""
     found = corner_colours(picture.image)
@@ -33,15 +39,21 @@ def is_developed(picture: Picture) -> bool:
 
 
 def test_a_jpeg_that_is_large_enough_is_taken(tmp_path: Path) -> None:
-    picture = read(tmp_path, dng(corners((3000, 2000)), preview=GREY))
+    picture = preview_of(tmp_path, dng(corners((3000, 2000)), preview=GREY))
     assert (picture.size, picture.image.size) == ((3000, 2000), (1920, 1440))
     assert near(corner_colours(picture.image)[0], (90, 90, 90))
 
 
 def test_a_jpeg_that_is_too_small_is_not(tmp_path: Path) -> None:
-    picture = read(tmp_path, dng(corners((3000, 2000)), preview=GREY.resize((1600, 1200))))
-    assert picture.image.size == (3000, 2000)
+    picture = preview_of(tmp_path, dng(corners((3000, 2000)), preview=GREY.resize((1600, 1200))))
+    assert picture.image.size == (2160, 1440)
     assert is_developed(picture)
+
+
+def test_for_the_full_size_a_jpeg_without_the_rim_of_the_sensor_will_do(tmp_path: Path) -> None:
+    for length, will_do in ((1950, True), (1500, False)):
+        picture = read(tmp_path, dng(corners((3000, 2000)), preview=GREY.resize((length * 3 // 2, length))))
+        assert is_developed(picture) != will_do
 
 
 def test_of_a_small_sensor_a_small_jpeg_will_do(tmp_path: Path) -> None:

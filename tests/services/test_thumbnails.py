@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from services.system import System
 from storage.backend import ReadStream
 from storage.service import AppStorageService
 from tests.media import tasks
+from tests.media.pictures import photo, save
 from tests.services.pictures import picture, upload
 from tests.systems import Person, on_every_database
 
@@ -206,6 +208,25 @@ def test_the_content_of_a_file_decides_and_not_its_name(system: System, admin: P
     asset_id = upload(system, admin, picture(tmp_path).rename(tmp_path / "a.dng"))
     thumbnails.generate_thumbnails(system, asset_id)
     assert len(files_of(system, asset_id)) == 2
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_what_browsers_do_not_show_has_its_full_size_where_that_is_wanted(
+    system: System, admin: Person, tmp_path: Path, wanted: bool
+) -> None:
+    system = replace(system, settings=replace(system.settings, fullsize_images=wanted))
+    shown = upload(system, admin, picture(tmp_path, size=(1800, 1500)))
+    other = upload(system, admin, save(photo((1800, 1500)), tmp_path / "a.heic"))
+    for asset_id in (shown, other):
+        thumbnails.generate_thumbnails(system, asset_id)
+    assert AssetFileType.FULLSIZE not in files_of(system, shown)
+    files = files_of(system, other)
+    assert (AssetFileType.FULLSIZE in files) == wanted
+    if wanted:
+        with system.storage.read_stream(files[AssetFileType.FULLSIZE][0].path) as stream:
+            full = Image.open(io.BytesIO(stream.read()))
+        assert (full.format, full.size) == ("JPEG", (1800, 1500))
+    assert announcements(system) == 0
 
 
 def test_a_file_that_is_no_picture_leaves_nothing_behind(system: System, admin: Person, tmp_path: Path) -> None:
