@@ -26,6 +26,8 @@ CACHE_FOLDER = "originals"
 _LOCK_NAME = "lock"
 _CHUNK = 1024 * 1024
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
+# What takes more than this part of the cache is large.
+SMALL_SHARE = 16
 _ORIGINALS = (f"{StorageFolder.UPLOAD}/", f"{StorageFolder.LIBRARY}/")
 
 
@@ -106,6 +108,7 @@ class Staging:
 
     def __init__(self, folder: Path, cache_bytes: int) -> None:
         self._root = folder.absolute()
+        self._cache_bytes = cache_bytes
         self._cache = StagingCache(self._root / CACHE_FOLDER, cache_bytes)
         self._guard = Lock()
         self._own: _OwnFolder | None = None
@@ -154,6 +157,19 @@ class Staging:
                 yield local
             return
         with self._cache.pinned_if_there(path) as copy:
+            yield copy
+
+    @contextmanager
+    def stage_if_small(self, storage: AppStorageService, path: str) -> Iterator[Path | None]:
+        """As `stage_to_temp`, of what the cache keeps for the next job without crowding out many others; else None.
+
+        Whoever is given None reads ranges of the object.
+        """
+        if storage.local_path(path) is not None or not _Stored(storage, path).never_changes:
+            with self.if_staged(storage, path) as there:
+                yield there
+            return
+        with self._cache.pinned(path, _Stored(storage, path), longest=self._cache_bytes // SMALL_SHARE) as copy:
             yield copy
 
     def seed(self, storage: AppStorageService, path: str, file: Path, size: int) -> None:

@@ -66,11 +66,12 @@ class StagingCache:
         self._budget = budget if self._is_ours else 0
 
     @contextmanager
-    def pinned(self, path: str, source: Source) -> Iterator[Path | None]:
+    def pinned(self, path: str, source: Source, *, longest: int | None = None) -> Iterator[Path | None]:
         """The copy of the object at a stored path, which stays for the time of the block: read it, never change it.
 
         It is fetched where it is not there, once for all who want it at the same time. None where
-        there is no room for it, as it is too long or everything else is in use. Raises what the
+        there is no room for it, as it is too long or everything else is in use, or where it would
+        have to be fetched and has more than `longest` bytes. Raises what the
         source raises, StorageFull, and IntegrityMismatch where its bytes are more or fewer than it said.
         """
         file = self._file_of(path)
@@ -78,7 +79,7 @@ class StagingCache:
         if self._budget:
             held = _pin(file)
             if held is None:
-                held = self._fetched(file, source)
+                held = self._fetched(file, source, self._budget if longest is None else longest)
         with _letting_go(held):
             yield None if held is None else file
 
@@ -141,7 +142,7 @@ class StagingCache:
         name = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
         return self._folder / f"{name}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
 
-    def _fetched(self, file: Path, source: Source) -> int | None:
+    def _fetched(self, file: Path, source: Source, longest: int) -> int | None:
         """The descriptor that holds the copy, fetched by us or, while we waited, by others; None without room."""
         part = file.with_name(f"{_PART}{file.name}")
         try:
@@ -151,7 +152,7 @@ class StagingCache:
             return None
         try:
             held = _pin(file)
-            if held is None and self._fill(descriptor, source):
+            if held is None and self._fill(descriptor, source, longest):
                 self._publish(descriptor, part, file)
                 return descriptor
         except BaseException:
@@ -177,10 +178,10 @@ class StagingCache:
             self._folder.mkdir(0o700, parents=True, exist_ok=True)
         raise FileNotFoundError(file)
 
-    def _fill(self, descriptor: int, source: Source) -> bool:
+    def _fill(self, descriptor: int, source: Source, longest: int) -> bool:
         """Reserves and fetches; False without room."""
         size = source.size()
-        if size > self._budget or not self._reserved(descriptor, size):
+        if size > longest or not self._reserved(descriptor, size):
             return False
         written = 0
 

@@ -76,14 +76,13 @@ def _read(system: System, asset: Asset, sidecar_path: str | None) -> _Known:
 
 @contextmanager
 def _readable(system: System, asset: Asset) -> Iterator[Path]:
-    """The original as a local file, for exiftool; of a video that would have to be fetched its outline will do."""
+    """The original as a local file, for exiftool; of a large video that is not staged its outline will do."""
     with ExitStack() as stack:
-        file = stack.enter_context(system.staging.if_staged(system.storage, asset.original_path))
-        if file is None and asset.type is AssetType.VIDEO:
-            file = stack.enter_context(_outline_of(system, asset.original_path))
-        if file is None:
-            file = stack.enter_context(system.staging.stage_to_temp(system.storage, asset.original_path))
-        yield file
+        file = None
+        if asset.type is AssetType.VIDEO:
+            file = stack.enter_context(system.staging.stage_if_small(system.storage, asset.original_path))
+            file = file or stack.enter_context(_outline_of(system, asset.original_path))
+        yield file or stack.enter_context(system.staging.stage_to_temp(system.storage, asset.original_path))
 
 
 @contextmanager

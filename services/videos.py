@@ -95,11 +95,11 @@ def _encode(system: System, path: str, found: Probe, plan: Plan, output: Path, p
 
 
 def _read(system: System, path: str, work: Callable[[Source], T], lifetime: int) -> T:
-    """What `work` makes of the object: of a local file where there is one, else by ranges where the store has URLs.
+    """What `work` makes of the object: of a local file, but of a large one by ranges where the store has URLs.
 
     `lifetime` is how long a URL lives, in seconds.
     """
-    with system.staging.if_staged(system.storage, path) as staged:
+    with system.staging.stage_if_small(system.storage, path) as staged:
         if staged is not None:
             return work(staged)
     url = system.storage.presign(path, method="GET", lifetime=lifetime, audience="internal")

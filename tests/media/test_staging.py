@@ -265,3 +265,18 @@ def test_what_is_there_already_is_given_without_a_read_of_the_store(
     with staging.if_staged(remote_storage, path) as copy:
         assert copy is not None
         assert copy.read_bytes() == b"video"
+
+
+def test_what_is_large_is_not_staged_by_the_way(
+    local_storage: AppStorageService, remote_storage: AppStorageService, tmp_path: Path
+) -> None:
+    staging = Staging(tmp_path / "staging", 16 * 100)
+    for size in (100, 101):
+        path = local_storage.new_path(core.original_key(uuid4(), ".mov"), MediaKind.ORIGINALS)
+        local_storage.put_object(path, bytes(size))
+        with staging.stage_if_small(local_storage, path) as local:
+            assert local == Path(path)
+        with staging.stage_if_small(remote_storage, path) as copy:
+            assert (copy is not None) == (size == 100)
+        with staging.stage_to_temp(remote_storage, path), staging.stage_if_small(remote_storage, path) as copy:
+            assert copy is not None

@@ -20,10 +20,11 @@ from media.staging import CACHE_FOLDER
 from models.assets import Asset
 from models.base import utc_now
 from models.jobs import Job
-from services import handlers, objects, uploads
+from services import handlers, objects, thumbnails, uploads, videos
 from services.system import System
 from tests.e2e.relay import Relay, relaying
 from tests.live import ROOT
+from tests.media.videos import make_video
 from tests.servers import S3Server
 from tests.services.pictures import picture, upload
 from tests.systems import Person, files_only_in_staging, on_local_disk, running_system, s3_environ, sign_up
@@ -202,3 +203,33 @@ def test_nothing_is_kept_of_what_lies_on_local_disk(system: System, admin: Perso
     upload_three(system, admin, tmp_path)
     run_jobs(system)
     assert not (system.settings.staging_location / CACHE_FOLDER).exists()
+
+
+@in_the_bucket
+def test_a_small_video_is_fetched_once_for_all_of_its_jobs(
+    bucket: System, owner: Person, relay: Relay, tmp_path: Path
+) -> None:
+    video = upload(bucket, owner, make_video(tmp_path / "a.mkv"))
+    bucket.staging.forget(path_of(bucket, video))
+    calls_for_originals(relay)
+    run_jobs(bucket)
+    assert calls_for_originals(relay) == {"HEAD": 1, "GET": 1}
+
+
+@in_the_bucket
+def test_a_large_video_is_read_by_a_few_ranges(
+    bucket: System, owner: Person, relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.staging.SMALL_SHARE", 2**40)
+    video = upload(bucket, owner, make_video(tmp_path / "a.mov", "-c:v", "mpeg4", "-movflags", "faststart"))
+    path = path_of(bucket, video)
+    bucket.staging.forget(path)
+    for work, gets in (
+        (lambda: videos.probe_of(bucket, path), 1),
+        (lambda: thumbnails.generate_thumbnails(bucket, video), 2),
+        (lambda: videos.encode_video(bucket, video, lambda done: None), 2),
+    ):
+        calls_for_originals(relay)
+        work()
+        assert calls_for_originals(relay)["GET"] == gets
+    assert cached(bucket) == []

@@ -184,9 +184,10 @@ def test_a_hidden_video_gets_no_pictures_and_is_encoded(system: System, admin: P
 
 
 @on_s3
-def test_a_video_in_a_bucket_is_read_where_it_is(
+def test_a_large_video_in_a_bucket_is_read_where_it_is(
     system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("media.staging.SMALL_SHARE", 2**40)
     asset_id = upload(system, admin, hevc(tmp_path))
     system.staging.forget(asset_of(system, asset_id).original_path)
 
@@ -219,6 +220,7 @@ def test_a_video_that_is_staged_already_is_not_read_again(
 def test_a_store_that_ffmpeg_cannot_read_is_read_by_our_own_client(
     system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr("media.staging.SMALL_SHARE", 2**40)
     asset_id = upload(system, admin, hevc(tmp_path))
     system.staging.forget(asset_of(system, asset_id).original_path)
 
