@@ -130,6 +130,10 @@ class _Child:
         try:
             with theirs:
                 self._pid = _spawn(theirs)
+        except OSError as error:
+            logger.error("no process can be started to read files: %s", error)  # noqa: TRY400 - the sentence says it all
+            self._ended.set()
+            return
         finally:
             self._born.set()
         os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)

@@ -331,6 +331,15 @@ def _with_size(path: Path, suffix: str) -> bytes:
     return bytes(data)
 
 
+def test_a_jpeg_of_12_bits_is_no_known_format(tmp_path: Path) -> None:
+    path = save(corners(), tmp_path / "a.jpg")
+    data = path.read_bytes()
+    frame = data.index(b"\xff\xc0") + 4
+    path.write_bytes(data[:frame] + b"\x0c" + data[frame + 1 :])
+    with pytest.raises(UnsupportedMedia):
+        make(path)
+
+
 def test_just_at_the_limit_is_allowed_by_the_header(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_header(20_000, 10_001))
     assert "megapixels" in refuse(tmp_path / "a.png")
