@@ -4,11 +4,12 @@ import argparse
 import os
 import time
 
-from benchmarks import accel, archives, delivery, media, memory, redirects, thumbnails, upload
+from benchmarks import accel, archives, delivery, media, memory, pipeline, redirects, thumbnails, upload
 from benchmarks.report import REPORT, table, write_report
 
 BENCHMARKS = {
     "upload": upload,
+    "pipeline": pipeline,
     "thumbnails": thumbnails,
     "delivery": delivery,
     "accel": accel,

@@ -31,6 +31,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
+def family_cpu_seconds(leader: int) -> float:
+    """The same of a process and all that descends from it, those that have ended included."""
+    return sum(sum(map(int, _fields(PROC / str(pid))[11:15])) for pid in family_of(leader)) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_of(pid: int) -> Memory:
     """What the process holds now."""
     lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]

@@ -3,29 +3,23 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks.processes import children_of
 from benchmarks.report import Figure, at_least, spread
+from benchmarks.sending import Sender, send_at_once, uploads_to
 from benchmarks.store import client_of, environ_of
 from benchmarks.throughput import Processes, Run, Way, cpu_per_gb, measured
-from tests.e2e.client import Client, Form
-from tests.live import LiveServer, live_server, new_admin_key
+from tests.e2e.client import Client
+from tests.live import live_server, new_admin_key
 from tests.servers import S3Server, seaweedfs
 
 TITLE = "Upload to S3"
 ROUNDS = 3
 LANES = 4
 BLOCK = secrets.token_bytes(1 << 20)
-
-# Sends the files, one after another, over one connection.
-Sender = Callable[[Sequence[Path]], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -101,7 +95,7 @@ def _pair(load: Load, files: Sequence[Path], *, ours_first: bool) -> Pair:
         [web] = children_of(server.pid_of("web"))
         key = new_admin_key(server)
         contenders = {
-            "ours": (_ours(server, key), {"web": [web], "S3 server": [store.pid], "client": [os.getpid()]}),
+            "ours": (uploads_to(server, key), {"web": [web], "S3 server": [store.pid], "client": [os.getpid()]}),
             "boto3": (_boto3(store), {"S3 server": [store.pid], "client": [os.getpid()]}),
         }
         order = contenders if ours_first else reversed(contenders)
@@ -118,34 +112,10 @@ def _run(load: Load, files: Sequence[Path], send: Sender, processes: Processes) 
         _renew(path)
 
     def send_all() -> int:
-        _send_at_once(send, files, load.lanes)
+        send_at_once(send, files, load.lanes)
         return load.total
 
     return measured(Way(send_all, processes))
-
-
-def _ours(server: LiveServer, key: str) -> Sender:
-    def send(files: Sequence[Path]) -> None:
-        with closing(HTTPConnection(server.url.removeprefix("http://"), timeout=300)) as connection:
-            for path in files:
-                _post(connection, key, path)
-
-    return send
-
-
-def _post(connection: HTTPConnection, key: str, path: Path) -> None:
-    form = Form(path.name)
-    connection.putrequest("POST", "/api/assets")
-    for name, value in {"x-api-key": key, **form.headers}.items():
-        connection.putheader(name, value)
-    connection.putheader("Content-Length", str(len(form.head) + path.stat().st_size + len(form.tail)))
-    connection.endheaders(form.head)
-    with path.open("rb") as file:
-        connection.sock.sendfile(file)
-    connection.sock.sendall(form.tail)
-    response = connection.getresponse()
-    answer = response.read()
-    assert response.status == 201, answer
 
 
 def _boto3(store: S3Server) -> Sender:
@@ -164,11 +134,6 @@ def _warm_up(send: Sender, like: Path) -> None:
         file.write(secrets.token_bytes(4096))
         file.flush()
         send([Path(file.name)])
-
-
-def _send_at_once(send: Sender, files: Sequence[Path], lanes: int) -> None:
-    with ThreadPoolExecutor(lanes) as pool:
-        list(pool.map(send, [files[lane::lanes] for lane in range(lanes)]))
 
 
 def _renew(path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.processes import children_of, cpu_seconds, family_of, memory_of
+from benchmarks.processes import children_of, cpu_seconds, family_cpu_seconds, family_of, memory_of
 
 WAIT = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 NEST = f"import subprocess, sys; print(subprocess.Popen({WAIT!r}).pid, flush=True); sys.stdin.read()"
@@ -30,6 +30,13 @@ def test_work_costs_cpu_and_sleep_does_not() -> None:
     slept = cpu_seconds(os.getpid()) - before - worked
     assert worked >= 0.15
     assert slept <= 0.05
+
+
+def test_a_child_that_has_ended_still_counts() -> None:
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    before = family_cpu_seconds(os.getpid())
+    subprocess.run([sys.executable, "-c", work], check=True)
+    assert family_cpu_seconds(os.getpid()) - before >= 0.25
 
 
 def test_what_is_held_is_counted() -> None:
