@@ -16,8 +16,6 @@ from pillow_heif import register_heif_opener
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 MAKE, MODEL = "Bucketroll", "Test Camera 1"
 DESCRIPTION = "Grüße aus dem Harz"
-# What no picture can be made of here: kept and given back, without thumbnails.
-UNDECODABLE = (".jxl", ".mp4")
 
 # In bytes as cameras, phones and people make them: folders become albums.
 _HOSTILE = (
