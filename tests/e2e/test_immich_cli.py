@@ -12,11 +12,14 @@ from shutil import copytree
 import pytest
 from PIL import Image
 
+from media.probe import probe
 from tests.databases import Postgresql
 from tests.e2e import photos
 from tests.e2e.client import Client, checksum
 from tests.e2e.installations import Inside, inside, on_s3, on_servers
 from tests.live import ROOT, LiveServer, live_server, new_admin_key
+from tests.media.motion_photos import apple_still, apple_video, google
+from tests.media.videos import HEVC, make_video
 from tests.servers import S3Server, own_prefix
 
 pytestmark = pytest.mark.servers
@@ -225,3 +228,24 @@ def test_uploads_reach_a_named_album_with_the_visibility_asked_for(home: Home, u
     [album] = [album for album in home.client.get("/api/albums").json if album["albumName"] == "One Album"]
     assert album["assetCount"] == 1
     assert json.loads(home.client.get(f"/api/assets/{asset['id']}").body)["id"] == asset["id"]
+
+
+def test_live_pairs_and_motion_photos_move(home: Home, uploaded: Said) -> None:
+    folder = home.folder / "moving"
+    folder.mkdir()
+    inside = make_video(home.folder / "inside.mp4", *HEVC, "-pix_fmt", "yuv420p").read_bytes()
+    video = apple_video(folder / "IMG_1.MOV", "CLI-PAIR", *HEVC, "-pix_fmt", "yuv420p").read_bytes()
+    stills = [apple_still(folder / "IMG_1.jpg", "CLI-PAIR"), google(folder / "PXL_1.MP.jpg", inside)]
+    before = home.client.statistics()
+    said = home.immich("upload", "--recursive", "--no-progress", str(folder))
+    assert said.code == 0, said
+    home.client.wait_until_idle(120)
+    after = home.client.statistics()
+    assert (after["images"] - before["images"], after["videos"] - before["videos"]) == (2, 0)
+    for still, moving in zip(stills, (video, inside), strict=True):
+        asset = home.client.get(f"/api/assets/{home.client.asset_of(still.read_bytes())}").json
+        assert asset["livePhotoVideoId"] == home.client.asset_of(moving)
+        played = home.client.get(f"/api/assets/{asset['livePhotoVideoId']}/video/playback")
+        (home.folder / "played.mp4").write_bytes(played.body)
+        assert probe(home.folder / "played.mp4").video.codec == "h264"
+    assert home.client.failed_jobs() == {}

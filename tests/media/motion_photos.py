@@ -1,12 +1,13 @@
-"""Motion photos that tests make for themselves, as Google and Samsung put them together."""
+"""Motion and live photos that tests make for themselves, as Google, Samsung and Apple put them together."""
 
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.media.pictures import save
+from tests.media.videos import H264, make_video
 
 _XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:GCamera="http://ns.google.com/photos/1.0/camera/"
@@ -63,6 +64,24 @@ def samsung_trailer(data: bytes) -> bytes:
     block = struct.pack("<HHI", 0, 0x0A30, len(name)) + name + data
     directory = struct.pack("<4sII", b"SEFH", 107, 1) + struct.pack("<HHII", 0, 0x0A30, len(block), len(block))
     return block + directory + struct.pack("<I4s", len(directory), b"SEFT")
+
+
+def apple_still(path: Path, cid: str) -> Path:
+    """The still half of a live photo: Apple's note of its maker says the id that both halves have."""
+    text = cid.encode() + b"\0"
+    head = b"Apple iOS\0\0\x01MM"
+    # One entry: tag, type (text), length, and where the text lies, behind the entry and the end of the directory.
+    entry = struct.pack(">HHHII", 1, 0x11, 2, len(text), len(head) + 2 + 12 + 4)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Apple"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = head + entry + bytes(4) + text
+    return save(Image.new("RGB", (60, 40), "blue"), path, exif=exif)
+
+
+def apple_video(path: Path, cid: str, *encoding: str) -> Path:
+    """The moving half."""
+    tags = ("-movflags", "use_metadata_tags", "-metadata", f"com.apple.quicktime.content.identifier={cid}")
+    return make_video(path, *(encoding or H264), *tags)
 
 
 def picture(path: Path, **options: bytes) -> Path:

@@ -1,7 +1,6 @@
 """The video inside a motion photo becomes a hidden asset, once, whatever happens; live pairs find each other."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,6 @@ from sqlalchemy import select, update
 from errors import StorageUnavailable
 from jobs import ledger, registry
 from jobs.names import JobName
-from media.exif import Metadata, read_metadata
 from media.staging import digest_of
 from models.albums import AlbumAsset
 from models.assets import Asset, AssetStatus, AssetType, AssetVisibility
@@ -23,8 +21,8 @@ from services import handlers, metadata, motion_photos, trash
 from services.live_photos import pair_up
 from services.system import System
 from storage.service import AppStorageService
-from tests.media.motion_photos import KINDS, google, picture
-from tests.media.videos import H264, make_video, run_ffmpeg
+from tests.media.motion_photos import KINDS, apple_still, apple_video, google
+from tests.media.videos import H264, make_video
 from tests.rows import add_album, add_asset
 from tests.services.pictures import upload
 from tests.services.test_thumbnails import announcements, asset_of, stored_paths
@@ -199,22 +197,11 @@ def add_half(system: System, owner: Person, kind: AssetType, cid: str | None, **
     return add_asset(system, owner.id, type=kind, exif={"live_photo_cid": cid}, **fields)
 
 
-def test_two_halves_find_each_other_by_their_id(
-    system: System, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_ffmpeg("-i", make_video(tmp_path / "a.mp4"), "-c", "copy", "-movflags", "use_metadata_tags", "-metadata",
-               "com.apple.quicktime.content.identifier=PAIR-1", tmp_path / "b.mov")  # fmt: skip
-    video_id = upload(system, admin, tmp_path / "b.mov")
+def test_two_halves_find_each_other_by_their_id(system: System, admin: Person, tmp_path: Path) -> None:
+    video_id = upload(system, admin, apple_video(tmp_path / "b.mov", "PAIR-1"))
     look_into(system, video_id)
     assert asset_of(system, video_id).visibility is AssetVisibility.TIMELINE
-    photo_id = upload(system, admin, picture(tmp_path / "a.jpg"))
-    real: Callable[..., Metadata] = read_metadata
-
-    def with_id(*args: object) -> Metadata:
-        # Apple's makers' notes cannot be written without a photo of theirs.
-        return replace(real(*args), live_photo_cid="PAIR-1")
-
-    monkeypatch.setattr(metadata, "read_metadata", with_id)
+    photo_id = upload(system, admin, apple_still(tmp_path / "a.jpg", "PAIR-1"))
     look_into(system, photo_id)
     assert video_of(system, photo_id).id == video_id
     assert asset_of(system, video_id).visibility is AssetVisibility.HIDDEN
