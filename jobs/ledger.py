@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, delete, func, select, text, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from errors import AppError, StorageUnavailable
 from jobs.names import DEFAULT_CONCURRENCY, JobName, QueueName
@@ -157,42 +156,47 @@ def claim(database: Database, worker: str, queues: Collection[QueueName]) -> Cla
     return Claim(row.id, row.name, QueueName(row.queue), row.data, row.attempt, row.max_attempts)
 
 
+# On the table, as the rows need not be loaded: for a model, each execution would build the statement anew.
+_JOBS = table_of(Job)
+
+
 @cache
-def _claiming(queues: tuple[QueueName, ...]) -> ReturningUpdate[tuple[UUID, str, str, dict[str, Any], int, int]]:
+def _claiming(queues: tuple[QueueName, ...]) -> Executable:
     """The one statement that claims, kept because building it costs far more than running it."""
     head = union_all(*(_head(queue, backfill) for queue in queues for backfill in (False, True))).subquery()
     first = select(head.c.id).order_by(head.c.backfill, head.c.due_at).limit(1).scalar_subquery()
     return (
-        update(Job)
-        .where(Job.id == first, Job.status == JobStatus.WAITING)
+        update(_JOBS)
+        .where(_JOBS.c.id == first, _JOBS.c.status == JobStatus.WAITING)
         .values(
             status=JobStatus.ACTIVE,
-            attempt=Job.attempt + 1,
+            attempt=_JOBS.c.attempt + 1,
             leased_until=bindparam("lease_end"),
             started_at=bindparam("now"),
             worker=bindparam("holder"),
             dedupe_key=None,
             progress=None,
         )
-        .returning(Job.id, Job.name, Job.queue, Job.data, Job.attempt, Job.max_attempts)
-        .execution_options(synchronize_session=False)
+        .returning(*(_JOBS.c[name] for name in ("id", "name", "queue", "data", "attempt", "max_attempts")))
     )
 
 
 def _head(queue: QueueName, backfill: bool) -> Select[tuple[UUID, bool, datetime]]:
-    waiting = and_(Job.queue == queue, Job.status == JobStatus.WAITING, Job.backfill == backfill)
+    jobs = _JOBS.c
     first = (
-        select(Job.id, Job.backfill, Job.due_at)
-        .where(waiting, Job.due_at <= bindparam("now", type_=UtcDateTime()))
-        .order_by(Job.due_at)
+        select(jobs.id, jobs.backfill, jobs.due_at)
+        .where(jobs.queue == queue, jobs.status == JobStatus.WAITING, jobs.backfill == backfill)
+        .where(jobs.due_at <= bindparam("now", type_=UtcDateTime()))
+        .order_by(jobs.due_at)
         .limit(1)
         .subquery()
     )
     return select(first.c.id, first.c.backfill, first.c.due_at)
 
 
-_RUNNING = select(Job.queue, func.count()).where(Job.status == JobStatus.ACTIVE).group_by(Job.queue)
-_DECIDED = select(QueueState.name, QueueState.is_paused, QueueState.concurrency)
+_STATES = table_of(QueueState)
+_RUNNING = select(_JOBS.c.queue, func.count()).where(_JOBS.c.status == JobStatus.ACTIVE).group_by(_JOBS.c.queue)
+_DECIDED = select(_STATES.c.name, _STATES.c.is_paused, _STATES.c.concurrency)
 
 
 def _open_queues(session: Session, queues: Collection[QueueName]) -> tuple[QueueName, ...]:
@@ -268,7 +272,6 @@ def release(database: Database, claims: Collection[Claim]) -> None:
 
 
 # Built once, as every job executes it.
-_JOBS = table_of(Job)
 _FINISH = delete(_JOBS).where(
     _JOBS.c.id == bindparam("held_id"),
     _JOBS.c.attempt == bindparam("held_attempt"),

@@ -3,15 +3,20 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from config import MediaKind
 from media.staging import Digest
 from models.assets import Asset, AssetFile, AssetFileType
+from models.base import table_of
 from models.objects import StoredObject
 from services import objects
 from services.system import System
+
+# Built once, as every job executes it; on the table, as nothing has to be loaded afterwards.
+_STORED = table_of(StoredObject)
+_FORGET_FORMER = delete(_STORED).where(_STORED.c.path == bindparam("former"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def replace(session: Session, asset: Asset, file: DerivedFile) -> str | None:
 
     Returns the former path where that is another: to be disowned. Raises StorageUnavailable as `adopt` does.
     """
-    session.execute(delete(StoredObject).where(StoredObject.path == file.path))
+    session.execute(_FORGET_FORMER, {"former": file.path})
     objects.adopt(session, file.path, file.kind, asset.owner_id, file.digest)
     row = session.scalar(
         select(AssetFile).where(

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlalchemy.orm import Session
 
 from config import MediaKind
@@ -14,12 +14,16 @@ from jobs.registry import job
 from media import images, mime, workshop
 from media.images import Preview
 from models.assets import Asset, AssetDamage, AssetFileType, AssetType, AssetVisibility
-from models.base import utc_now
+from models.base import table_of, utc_now
 from services import derived, objects, videos
 from services.assets import has_thumbnails
 from services.derived import DerivedFile
 from services.system import System
 from storage import core
+
+# Built once, as every job executes it; on the table, as nothing has to be loaded afterwards.
+_DAMAGE = table_of(AssetDamage)
+_FORGET_DAMAGE = delete(_DAMAGE).where(_DAMAGE.c.asset_id == bindparam("damaged"))
 
 
 @job(JobName.ASSET_GENERATE_THUMBNAILS)
@@ -103,6 +107,6 @@ def _attach(system: System, asset: Asset, preview: Preview, files: list[DerivedF
 
 def _note_damage(session: Session, asset: Asset, damage: str | None) -> None:
     """Puts what is wrong with the original in the place of what was said before."""
-    session.execute(delete(AssetDamage).where(AssetDamage.asset_id == asset.id))
+    session.execute(_FORGET_DAMAGE, {"damaged": asset.id})
     if damage is not None:
         session.add(AssetDamage(asset_id=asset.id, message=damage, found_at=utc_now()))
