@@ -36,6 +36,12 @@ def test_a_picture_of_the_long_tail_is_read(tmp_path: Path) -> None:
     assert picture.profile is not None
 
 
+def test_a_process_that_is_no_longer_young_reads_on(tmp_path: Path) -> None:
+    """A limit of ImageMagick's time would count from the first picture, and end the whole process."""
+    policy = (Path(images_magick.__file__).parent / "imagemagick" / "policy.xml").read_text()
+    assert 'name="time"' not in policy
+
+
 def test_it_is_resized_as_wanted(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(deep_psd((600, 400)))
     picture = images_read.read(tmp_path / "a", lambda size: (60, 40))
