@@ -113,7 +113,8 @@ def _look_into(system: System, asset: Asset) -> Probe | None:
 def _keep(system: System, asset_id: UUID, known: _Known) -> bool:
     """Writes the rows; False where the sidecar that was read is not the asset's any more."""
     metadata = known.metadata
-    with system.database.write() as session:
+    # A power failure that undoes it undoes the end of the job as well, which then reads again.
+    with system.database.write_soon() as session:
         # The lock keeps the asset from being edited or removed between this look and the commit.
         asset = session.get(Asset, asset_id, with_for_update=True)
         if asset is None:
