@@ -166,6 +166,7 @@ def facts_of(found: assets.AssetDetails) -> list[tuple[str, str]]:
             ("Place", ", ".join(part for part in (exif.city, exif.state, exif.country) if part)),
             ("Description", exif.description),
         ]
+    facts.append(("Damage", found.damage))
     return [(name, value) for name, value in facts if value]
 
 

@@ -9,7 +9,8 @@ from werkzeug.test import TestResponse
 
 from blueprints import pages
 from blueprints.html import content_policy
-from models.assets import Asset, AssetStatus
+from models.assets import Asset, AssetDamage, AssetStatus
+from models.base import utc_now
 from models.users import User
 from services.system import System
 from tests.pages import Elements, submit, token_on
@@ -273,6 +274,13 @@ def test_a_photo_shows_its_facts_and_the_way_to_its_neighbours(
                      "Exposure": "ƒ/7.1 · 1/4000\xa0s · ISO\xa01000"}  # fmt: skip
     links = {link["rel"]: link["href"] for link in Elements(text).of("a") if "rel" in link}
     assert links == {"prev": f"/photos/{newer}", "next": f"/photos/{older}"}
+
+
+def test_a_damaged_photo_says_what_is_wrong_with_it(at_home: FlaskClient, system: System, admin: Person) -> None:
+    photo = add_asset(system, admin.id)
+    with system.database.write() as session:
+        session.add(AssetDamage(asset_id=photo, message="the file ends <early>", found_at=utc_now()))
+    assert "<dt>Damage</dt><dd>the file ends &lt;early&gt;</dd>" in at_home.get(f"/photos/{photo}").text
 
 
 def test_the_photos_of_others_are_nowhere(
