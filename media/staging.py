@@ -22,7 +22,9 @@ from storage.core import StorageFolder
 from storage.service import AppStorageService
 
 # Beside the folders of processes.
-CACHE_FOLDER = "originals"
+# The location may be a folder that holds other things as well: nothing is ours that is not so named.
+CACHE_FOLDER = "bucketroll-originals"
+_OWN_FOLDER = re.compile(r"bucketroll-[0-9a-f]{32}")
 _LOCK_NAME = "lock"
 _CHUNK = 1024 * 1024
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
@@ -219,9 +221,9 @@ class Staging:
     def sweep(self) -> int:
         """Removes the sub-folders of processes that have ended; returns how many. Tidies the cache."""
         self._cache.sweep()
-        kept = (self._own.path if self._own is not None else None, self._root / CACHE_FOLDER)
-        folders = [entry for entry in self._root.iterdir() if entry.is_dir() and not entry.is_symlink()]
-        return sum(_remove_if_dead(folder) for folder in folders if folder not in kept)
+        own = self._own.path if self._own is not None else None
+        folders = [entry for entry in self._root.iterdir() if _OWN_FOLDER.fullmatch(entry.name) and entry != own]
+        return sum(_remove_if_dead(folder) for folder in folders if folder.is_dir() and not folder.is_symlink())
 
     def close(self) -> None:
         """Removes what this process staged; the instance may be used again afterwards."""
@@ -288,7 +290,7 @@ class _OwnFolder:
     def __init__(self, root: Path) -> None:
         self.pid = os.getpid()
         while True:
-            self.path = root / uuid4().hex
+            self.path = root / f"bucketroll-{uuid4().hex}"
             with suppress(FileNotFoundError):
                 self.path.mkdir(0o700, parents=True)
                 self._lock = _open_lock(self.path)

@@ -132,9 +132,22 @@ def test_a_sweep_leaves_the_own_files_alone(staging: Staging) -> None:
 
 
 def test_a_process_killed_before_it_locked_its_folder_is_swept_too(tmp_path: Path) -> None:
-    (tmp_path / "0123").mkdir()
+    (tmp_path / f"bucketroll-{'0' * 32}").mkdir()
     assert Staging(tmp_path, 0).sweep() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_swept_that_is_not_ours(tmp_path: Path) -> None:
+    """Whoever points the staging location at the wrong folder loses nothing by it."""
+    others = [tmp_path / name for name in ("2024", "originals", "0" * 32, "bucketroll", "bucketroll-2024")]
+    for folder in others:
+        folder.mkdir()
+        (folder / "photo.jpg").write_bytes(DATA)
+        (folder / "lock").touch()
+    staging = Staging(tmp_path, 1000)
+    assert staging.sweep() == 0
+    staging.close()
+    assert [(folder / "photo.jpg").read_bytes() for folder in others] == [DATA] * len(others)
 
 
 def test_processes_that_start_at_once_do_not_sweep_each_other(tmp_path: Path) -> None:

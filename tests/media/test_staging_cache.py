@@ -62,7 +62,7 @@ def object_of(name: str, size: int = 10 * KIB) -> Object:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "originals"
+    return tmp_path / CACHE_FOLDER
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_hostile_name_stays_in_the_folder(cache: StagingCache, folder: Path, t
     assert copy is not None
     assert copy.parent == folder
     assert staging_cache._NAME.fullmatch(copy.name)
-    assert [path.name for path in tmp_path.iterdir()] == ["originals"]
+    assert [path.name for path in tmp_path.iterdir()] == [CACHE_FOLDER]
 
 
 def test_a_link_in_the_place_of_a_copy_is_not_followed(cache: StagingCache, folder: Path, tmp_path: Path) -> None:
