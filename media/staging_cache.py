@@ -111,7 +111,8 @@ class StagingCache:
         file = self._file_of(path)
         if not file.exists():
             return
-        with _trouble_told(), self._account() as account:
+        # It may have had to make room since.
+        with _trouble_told(), self._account() as account, suppress(FileNotFoundError):
             size = file.stat().st_size
             if _removed(file):
                 account.add(-size)

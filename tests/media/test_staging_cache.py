@@ -1,6 +1,7 @@
 """The cache of staged originals: never over its budget, each object fetched once, none half seen, none lost in use."""
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import random
@@ -82,7 +83,19 @@ def is_kept(folder: Path, name: str) -> bool:
 
 
 def held_in(folder: Path) -> int:
-    """Bytes of all copies, whole or not."""
+    """Bytes of all copies, whole or not, at one moment: nobody adds or removes any meanwhile."""
+    try:
+        account = os.open(folder / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return _sizes_in(folder)
+    try:
+        fcntl.flock(account, fcntl.LOCK_EX)
+        return _sizes_in(folder)
+    finally:
+        os.close(account)
+
+
+def _sizes_in(folder: Path) -> int:
     total = 0
     for path in folder.iterdir():
         if path.name != "lock":
