@@ -7,8 +7,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Lock, Thread
 from time import monotonic, sleep
 from typing import TypeVar, cast
@@ -45,7 +46,7 @@ _ENVIRONMENT = {
     "PILLOW_BLOCKS_MAX": "2",
 }
 # What tells where programs and libraries are, and how the machine's processor is to be used.
-_INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def run(task: Callable[..., T], *arguments: object, limits: Limits = DEFAULT_LIMITS) -> T:
@@ -127,16 +128,19 @@ class _Child:
 
     def _live(self, theirs: socket.socket) -> None:
         """Starts the process and stays for as long: the kernel ends it with the thread that started it."""
-        try:
-            with theirs:
-                self._pid = _spawn(theirs)
-        except OSError as error:
-            logger.error("no process can be started to read files: %s", error)  # noqa: TRY400 - the sentence says it all
-            self._ended.set()
-            return
-        finally:
-            self._born.set()
-        os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+        with ExitStack() as stack:
+            try:
+                with theirs:
+                    # A folder of its own, as libraries leave temporary files behind where they give up.
+                    folder = TemporaryDirectory(prefix="bucketroll-decoder-", ignore_cleanup_errors=True)
+                    self._pid = _spawn(theirs, stack.enter_context(folder))
+            except OSError as error:
+                logger.error("no process can be started to read files: %s", error)  # noqa: TRY400 - it says it all
+                self._ended.set()
+                return
+            finally:
+                self._born.set()
+            os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         with self._guard:
             _, status = os.waitpid(self._pid, 0)
             self._pid = None
@@ -196,8 +200,9 @@ def _start_anew() -> None:
 os.register_at_fork(after_in_child=_start_anew)
 
 
-def _spawn(theirs: socket.socket) -> int:
-    environment = _ENVIRONMENT | {name: os.environ[name] for name in _INHERITED if name in os.environ}
+def _spawn(theirs: socket.socket, temporary: str) -> int:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment = _ENVIRONMENT | inherited | {"TMPDIR": temporary}
     return os.posix_spawn(
         sys.executable, [sys.executable, "-P", "-s", "-c", _PROGRAM, str(os.getpid())], environment,
         file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)], setpgroup=0,

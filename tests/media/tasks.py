@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def grow(size: int) -> int:
     """Keeps memory for good, as a leaking library does."""
     sys.modules["kept"] = bytearray(b"x") * size  # type: ignore[assignment]  # anything that stays
     return os.getpid()
+
+
+def leave_temporary_file() -> str:
+    """A file that nobody removes; its folder."""
+    descriptor, name = tempfile.mkstemp()
+    os.close(descriptor)
+    return os.path.dirname(name)  # noqa: PTH120 - plain data are what a task returns
 
 
 def spin() -> None:

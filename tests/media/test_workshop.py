@@ -234,6 +234,14 @@ def test_a_child_without_work_ends_and_is_buried(monkeypatch: pytest.MonkeyPatch
     assert workshop.run(tasks.pid) != pid
 
 
+def test_temporary_files_end_with_their_child() -> None:
+    folder = Path(workshop.run(tasks.leave_temporary_file))
+    assert len(list(folder.iterdir())) == 1
+    with pytest.raises(DecoderDied):
+        workshop.run(tasks.die, 9)
+    assert not folder.exists()
+
+
 def test_children_say_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     workshop.run(tasks.chatter)
     assert capfd.readouterr() == ("", "")
