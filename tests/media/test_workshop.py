@@ -298,7 +298,7 @@ time.sleep(600 if sys.argv[2] == "killed" else 0)
 def test_children_end_with_their_parent_however_it_ends(tmp_path: Path, end: str) -> None:
     # A parent that is killed leaves the folders of its children behind.
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-c", PARENT, tmp_path, end]
+    command = [sys.executable, "-c", PARENT, str(tmp_path), end]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         below = {int((tmp_path / "idle").read_text())} if parent.stdout.readline() == b"ready\n" else set()
