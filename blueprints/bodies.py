@@ -12,6 +12,9 @@ from storage.chunks import CHUNK_BYTES, exactly, whole
 from storage.gate import Gate
 from storage.types import ByteRange
 
+# Bytes; a thumbnail or a preview has no more.
+FETCHED_AT_ONCE = 256 * 1024
+
 # Opens one part of an object for reading.
 Opener = Callable[[ByteRange], ReadStream]
 
@@ -61,7 +64,7 @@ def relayed(
         if framing is not None:
             return Body(_framed(framing, first, open_part), opened.pop_all())
         chunks = (whole if len(parts[0]) == size else exactly)(first, len(parts[0]))
-        if len(parts[0]) <= CHUNK_BYTES:
+        if len(parts[0]) <= FETCHED_AT_ONCE:
             # A small body is fetched at once: a slow client holds no connection to the store.
             return [b"".join(chunks)]
         return Body(chunks, opened.pop_all())

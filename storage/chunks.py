@@ -6,7 +6,7 @@ from errors import IntegrityMismatch
 from storage.backend import ReadStream
 
 # Large enough that calls cost little beside copying, small enough for many at once.
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 512 * 1024
 
 
 def exactly(stream: ReadStream, length: int) -> Iterator[bytes]:
