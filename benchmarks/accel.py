@@ -64,7 +64,8 @@ def _bucket(store: S3Server) -> Place:
 
     environ = {**environ_of(store), **ENVIRON}
     others = {"S3 server": [store.pid]}
-    return Place("bucket", "/_accel/bucket", "the object by its presigned URL", environ, BUCKET_SIZE, 8, path_of, others)
+    alone = "the object by its presigned URL"
+    return Place("bucket", "/_accel/bucket", alone, environ, BUCKET_SIZE, 8, path_of, others)
 
 
 def _rounds(place: Place, store: S3Server) -> list[dict[str, Run]]:
