@@ -83,6 +83,7 @@ def archive_of(system: System, user_id: UUID, asset_ids: Sequence[UUID], *, is_b
         raise no_access(Permission.ASSET_DOWNLOAD)
     gone = {file.path for file in files if _is_known_missing(system, file)}
     if not is_begun:
+        gone -= _found_again(system, [file for file in files if file.missing_at is not None])
         gone |= _missing_from_bucket(system, [file for file in files if file.path not in gone])
     entries = _entries([file for file in files if file.path not in gone], [file for file in files if file.path in gone])
     return Archive(entries, _layout_of(entries))
@@ -169,6 +170,15 @@ def _is_known_missing(system: System, file: ArchiveFile) -> bool:
         return False
     # Says apart what is gone and what is unmounted: an absent disk is no absent file.
     return not system.storage.exists(file.path)
+
+
+def _found_again(system: System, files: Sequence[ArchiveFile]) -> set[str]:
+    """Which of the first objects that were once missing are back, as from a backup; noted, so that parts agree."""
+    back = {file.path for file in files[:LOOKED_FOR] if system.storage.exists(file.path)}
+    if back:
+        with system.database.write() as session:
+            session.execute(update(StoredObject).where(StoredObject.path.in_(back)).values(missing_at=None))
+    return back
 
 
 def _missing_from_bucket(system: System, files: Sequence[ArchiveFile]) -> set[str]:

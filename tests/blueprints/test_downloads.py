@@ -19,6 +19,7 @@ from models.base import utc_now
 from models.downloads import ArchiveDownload
 from models.objects import StoredObject
 from services import downloads
+from services.archives import note_missing
 from services.permissions import Permission
 from services.system import System
 from tests.blueprints.forms import DATES, kept, photo
@@ -280,6 +281,20 @@ def test_what_has_vanished_is_listed_and_the_rest_is_whole(
     assert "same.jpg" in found["_missing.txt"].decode()
     part = archive(client, admin, ids_of(library), **{"Range": "bytes=100-", "If-Range": answer.headers["ETag"]})
     assert (part.status_code, part.data) == (206, answer.data[100:])
+
+
+def test_what_comes_back_is_in_the_next_archive(
+    client: FlaskClient, admin: Person, system: System, library: Library
+) -> None:
+    path = path_of(system, library[1][0])
+    system.storage.delete(path)
+    note_missing(system, path)
+    assert "_missing.txt" in members(archive(client, admin, ids_of(library)).data)
+    system.storage.put_object(path, library[1][1])
+    whole = archive(client, admin, ids_of(library))
+    assert set(members(whole.data).values()) == {data for _, data in library}
+    part = archive(client, admin, ids_of(library), **{"Range": "bytes=9-", "If-Range": whole.headers["ETag"]})
+    assert (part.status_code, part.data) == (206, whole.data[9:])
 
 
 @on_s3
